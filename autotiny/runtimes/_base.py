@@ -1,0 +1,139 @@
+"""The contract of a runtime: what it can run, what that costs, and how it is proved.
+
+Nothing outside a runtime's own package may assume which runtime it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+KernelSet = Literal["reference", "cmsis-nn"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model will run on, as far as footprints and legality depend on it.
+
+    Attributes:
+        name: Device name, or ``generic``.
+        kernels: Which kernels the firmware links.
+        core: Arm core or other CPU, as in ``cortex-m4``; scratch sizes depend on it.
+        has_decode: The target's TFLM has the DECODE operator (October 2025 or newer).
+        has_per_channel_fc: It has per-channel FULLY_CONNECTED (September 2024 or newer).
+        has_int4: It has packed 4-bit weights.
+        clock_hz: CPU clock; None when no device was named (no latency in time units).
+        cycles_per_instruction: Assumed mean for the core.
+        active_ma: Supply current while computing, from the datasheet, in milliampere.
+        supply_v: Supply voltage for that current.
+    """
+
+    name: str = "generic"
+    kernels: KernelSet = "reference"
+    core: str = "cortex-m4"
+    has_decode: bool = True
+    has_per_channel_fc: bool = True
+    has_int4: bool = True
+    clock_hz: int | None = None
+    cycles_per_instruction: float = 1.0
+    active_ma: float | None = None
+    supply_v: float | None = None
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Flash and RAM of one image on one target, in bytes, as parts that add up.
+
+    Attributes:
+        model_bytes: The image: what is flashed of the model.
+        runtime_bytes: The runtime's code for the operators used (from its data table).
+        app_flash_bytes: What the user's own application takes (``--app-flash``).
+        arena_used_bytes: Tensor arena in use after start-up on the 32-bit target.
+        arena_bytes: Smallest arena that starts; what firmware must reserve.
+        overhead_ram_bytes: The runtime's statics and stack reserve.
+        app_ram_bytes: What the user's own application takes (``--app-ram``).
+        macs: Multiply-accumulate operations per inference.
+        params: Number of weight and bias values.
+        instructions: Predicted CPU instructions per inference.
+        latency_s: Predicted seconds per inference; None without a clock.
+        energy_mj: Predicted millijoule per inference; None without a current.
+        origins: For each figure, ``measured``, ``predicted`` or ``datasheet``.
+    """
+
+    model_bytes: int
+    runtime_bytes: int
+    arena_used_bytes: int
+    arena_bytes: int
+    overhead_ram_bytes: int
+    macs: int
+    params: int
+    instructions: int
+    app_flash_bytes: int = 0
+    app_ram_bytes: int = 0
+    latency_s: float | None = None
+    energy_mj: float | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def flash_bytes(self) -> int:
+        """All flash: model, runtime and application."""
+        return self.model_bytes + self.runtime_bytes + self.app_flash_bytes
+
+    @property
+    def ram_bytes(self) -> int:
+        """All RAM: arena, runtime statics and stack, and application."""
+        return self.arena_bytes + self.overhead_ram_bytes + self.app_ram_bytes
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model made ready for flash.
+
+    Attributes:
+        image: The bytes that are flashed.
+        encodings: Weight tensor name to the encoding it is stored with (``int8``, ``int4``,
+            ``lut3/channel``, ``pruned``, …).
+    """
+
+    image: bytes
+    encodings: Mapping[str, str]
+
+
+class Runtime(Protocol):
+    """One inference runtime for microcontrollers."""
+
+    name: str
+
+    def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
+        """Turn a full quantised .tflite into the smallest image the target runs bit for bit.
+
+        Args:
+            model: Full int8 flatbuffer, weights dense or int4, names intact.
+            target: What it will run on.
+            arena_limit: Arena bytes that a choice of encoding must not exceed; None: no limit.
+        """
+        ...
+
+    def footprint(
+        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> Footprint:
+        """Return what the image costs on the target.
+
+        Raises:
+            UnsupportedModelError: If the target cannot run it, or an operator has no known cost.
+        """
+        ...
+
+    def outputs(self, image: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Run samples one by one on the runtime itself.
+
+        Args:
+            image: Image or full model.
+            inputs: Quantised samples, shape ``(n, *input_shape)``.
+
+        Returns:
+            Quantised outputs, shape ``(n, classes)``: the device's bits.
+        """
+        ...

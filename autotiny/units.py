@@ -1,0 +1,71 @@
+"""Sizes and times as users write them and as we show them.
+
+KB means 1024 bytes, as in GNU ld's memory report and in microcontroller datasheets.
+"""
+
+import re
+
+from autotiny.errors import InputError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_SIZE_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KiB": 1024, "kB": 1024}
+_SIZE_UNITS |= {"M": 1024**2, "MB": 1024**2, "MiB": 1024**2}
+_TIME_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def parse_size(text: str | int, *, name: str = "size", allow_zero: bool = False) -> int:
+    """Return bytes for a size such as ``300KB``, ``1.5MB`` or ``4096``.
+
+    Args:
+        text: A number with an optional unit; KB and KiB are both 1024 bytes.
+        name: What the size is for, named in the error.
+        allow_zero: Whether 0 is a sensible value.
+
+    Raises:
+        InputError: If the text is not a size, is zero where that makes no sense, or uses a
+            unit of bits.
+    """
+    match = _SIZE.fullmatch(str(text).strip())
+    allowed = "a positive number with B, KB, KiB, MB or MiB (1 KB = 1024 bytes), such as 300KB"
+    if not match or match[2] not in _SIZE_UNITS:
+        raise InputError(f"{name} must be {allowed}; got {str(text)!r}.")
+    size = float(match[1]) * _SIZE_UNITS[match[2]]
+    if size != int(size):
+        raise InputError(f"{name} must be a whole number of bytes; got {str(text)!r} = {size} B.")
+    if size == 0 and not allow_zero:
+        raise InputError(f"{name} must be {allowed}; got {str(text)!r}.")
+    return int(size)
+
+
+def parse_seconds(text: str | float, *, name: str = "time") -> float:
+    """Return seconds for a time such as ``30m``, ``20ms`` or ``90``.
+
+    Raises:
+        InputError: If the text is not a positive time.
+    """
+    match = _SIZE.fullmatch(str(text).strip())
+    unit = (match[2] or "s") if match else ""
+    if not match or unit not in _TIME_UNITS or float(match[1]) == 0:
+        raise InputError(
+            f"{name} must be a positive number with us, ms, s, m or h, such as 30m; "
+            f"got {str(text)!r}."
+        )
+    return float(match[1]) * _TIME_UNITS[unit]
+
+
+def format_bytes(size: int) -> str:
+    """Return exact bytes and KiB: ``14,768 B (14.4 KiB)``."""
+    return f"{size:,} B" if abs(size) < 1024 else f"{size:,} B ({size / 1024:.1f} KiB)"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a time with a unit a person would choose: ``850 µs``, ``3.2 ms``, ``4m 05s``."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02d}m" if hours else f"{minutes}m {rest:02d}s"
