@@ -1,0 +1,102 @@
+"""Data from the user's own code: ``package.module:function`` that returns a task."""
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from autotiny.errors import InputError
+from autotiny.tasks._base import Split, Task
+from autotiny.tasks._checks import Pair, checked_task
+
+
+def load(spec: str, seed: int) -> Task:
+    """Call the function, with ``seed=seed`` if it accepts that, and check what it returns.
+
+    Raises:
+        InputError: If the function cannot be found or called, raises, does not return a task,
+            or its task breaks a rule.
+    """
+    with _current_directory_importable():
+        function = _find(spec)
+        arguments = {"seed": seed} if _accepts_seed(spec, function) else {}
+        try:
+            task = function(**arguments)
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"{spec}: the function must return a task; got {type(error).__name__}: {error}."
+            ) from error
+    if not isinstance(task, Task):
+        raise InputError(
+            f"{spec}: the function must return an autotiny.tasks.Task; got {type(task).__name__}."
+        )
+    return _checked(spec, task, seed)
+
+
+@contextmanager
+def _current_directory_importable() -> Iterator[None]:
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _find(spec: str) -> Callable[..., object]:
+    module_name, _, function_name = spec.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
+        raise InputError(f"A data function must be written package.module:function; got {spec!r}.")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise InputError(
+            f"{spec}: the module must be importable from here; got {type(error).__name__}: {error}."
+        ) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        what = "no such name" if function is None else f"a {type(function).__name__}"
+        raise InputError(
+            f"{spec}: {function_name} must be a function in {module_name}; got {what}."
+        )
+    found: Callable[..., object] = function
+    return found
+
+
+def _accepts_seed(spec: str, function: Callable[..., object]) -> bool:
+    """Whether ``seed`` can be passed by name; anything else must have a default."""
+    parameters = inspect.signature(function).parameters.values()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    seed = any(p.name == "seed" and p.kind in by_name for p in parameters)
+    for parameter in parameters:
+        needed = parameter.default is inspect.Parameter.empty and parameter.kind not in variadic
+        if needed and not (seed and parameter.name == "seed"):
+            raise InputError(
+                f"{spec}: the function must need no argument but seed; got {parameter.name}."
+            )
+    return seed
+
+
+def _checked(spec: str, task: Task, seed: int) -> Task:
+    return checked_task(
+        spec,
+        _pair(spec, "train", task.train),
+        _pair(spec, "validation", task.validation),
+        _pair(spec, "test", task.test),
+        class_names=task.class_names,
+        seed=seed,
+    )
+
+
+def _pair(spec: str, name: str, split: object) -> Pair:
+    if not isinstance(split, Split):
+        raise InputError(
+            f"{spec}: {name} must be an autotiny.tasks.Split; got {type(split).__name__}."
+        )
+    return split.x, split.y

@@ -1,0 +1,46 @@
+"""From what the user wrote after ``--data`` to a task."""
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+
+from autotiny.errors import InputError
+from autotiny.tasks import _function, _npz, digits, keras_datasets, tones
+from autotiny.tasks._base import Task
+
+#: A new built-in task is one file and one line here.
+_BUILT_IN: dict[str, Callable[[int], Task]] = {
+    "digits": digits.load,
+    "tones": tones.load,
+    **{name: partial(keras_datasets.load, name) for name in keras_datasets.CLASS_NAMES},
+}
+
+
+def task_names() -> list[str]:
+    """Return the names of the built-in tasks, sorted."""
+    return sorted(_BUILT_IN)
+
+
+def load_task(spec: str, *, seed: int) -> Task:
+    """Return the task that ``spec`` names; equal spec and seed give an equal task.
+
+    Args:
+        spec: A built-in name, a path that ends in ``.npz``, or ``package.module:function``
+            (the current directory is importable).
+        seed: Decides generated samples and every split that the data does not bring itself.
+
+    Raises:
+        InputError: If the spec is unknown, or the data breaks a rule of ``tasks/_checks.py``.
+    """
+    if spec in _BUILT_IN:
+        return _BUILT_IN[spec](seed)
+    if spec.lower().endswith(".npz"):
+        return _npz.load(spec, seed)
+    if ":" in spec:
+        return _function.load(spec, seed)
+    close = difflib.get_close_matches(spec, task_names(), 1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    raise InputError(
+        f"Data must be one of {', '.join(task_names())}, a FILE.npz or package.module:function; "
+        f"got {spec!r}{hint}."
+    )

@@ -1,0 +1,108 @@
+"""Data from a NumPy archive: ``np.savez("data.npz", x_train=…, y_train=…)``."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError
+from autotiny.tasks._base import Task
+from autotiny.tasks._checks import Pair, checked_task
+
+_SPLITS = ("train", "val", "test")
+_KEYS = tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xy")
+#: Everything that reading a damaged archive was seen to raise.
+_DAMAGE = (
+    OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError,
+    OverflowError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def load(path: str, seed: int) -> Task:
+    """Return the task in an npz file.
+
+    Keys: ``x_train`` and ``y_train``; optionally the same for ``val`` and ``test``, each pair on
+    its own (what is missing is split off the training data); optionally ``class_names``. Keys
+    that do not begin with ``x_`` or ``y_`` are ignored.
+
+    Raises:
+        InputError: If the file is missing, damaged, holds pickled objects or lacks a key, or
+            the arrays break a rule.
+    """
+    arrays = _read(path)
+    pairs = {split: _pair(path, arrays, split) for split in _SPLITS}
+    train = pairs["train"]
+    assert train is not None  # _pair refuses a missing training pair
+    names = arrays.get("class_names")
+    return checked_task(
+        path,
+        train,
+        pairs["val"],
+        pairs["test"],
+        class_names=None if names is None else _class_names(path, names),
+        seed=seed,
+    )
+
+
+def _read(path: str) -> dict[str, NDArray[Any]]:
+    if not Path(path).is_file():
+        raise InputError(f"Data file must exist; got {path!r}, which is not a file.")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"{path}: the file must be an npz archive as numpy.savez writes it.")
+        # opened here because numpy leaves a file open whose archive turns out to be damaged
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            wanted = [key for key in archive.files if key[:2] in ("x_", "y_")]
+            wanted += [key for key in archive.files if key == "class_names"]
+            return {key: _array(path, key, archive[key]) for key in wanted}
+    except _DAMAGE as error:
+        if "Object arrays" in str(error):  # any other talk of pickles is a file of no known kind
+            raise InputError(
+                f"{path}: arrays must hold numbers; got pickled Python objects, which are not "
+                "loaded because they can run code."
+            ) from error
+        raise InputError(f"{path}: the archive must be readable; got {_reason(error)}.") from error
+
+
+def _array(path: str, key: str, value: object) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray):  # numpy gives the raw bytes of members it cannot parse
+        raise InputError(f"{path}: the archive must be readable; got a damaged {key}.")
+    return value
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
+
+
+def _pair(path: str, arrays: dict[str, NDArray[Any]], split: str) -> Pair | None:
+    unknown = sorted(set(arrays) - set(_KEYS) - {"class_names"})
+    if unknown:
+        raise InputError(
+            f"{path}: array names must be among {', '.join(_KEYS)} and class_names; "
+            f"got {', '.join(unknown)}."
+        )
+    pair = [arrays.get(f"{kind}_{split}") for kind in "xy"]
+    if split != "train" and all(array is None for array in pair):
+        return None
+    for kind, array in zip("xy", pair, strict=True):
+        if array is None:
+            present = ", ".join(sorted(arrays)) or "none of the known keys"
+            raise InputError(f"{path}: key {kind}_{split} must be present; got {present}.")
+    x, y = pair
+    assert x is not None
+    assert y is not None
+    return x, y
+
+
+def _class_names(path: str, names: NDArray[Any]) -> list[str]:
+    if names.ndim != 1 or names.dtype.kind not in "USiu":
+        raise InputError(
+            f"{path}: class_names must be a list of texts; got dtype {names.dtype} and "
+            f"shape {names.shape}."
+        )
+    texts = names.tolist()
+    return [t.decode(errors="replace") if isinstance(t, bytes) else str(t) for t in texts]
