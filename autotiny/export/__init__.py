@@ -1,0 +1,16 @@
+"""Bundles: what a picked model becomes so that it can be flashed, and the proof that it runs."""
+
+from autotiny.export._manifest import Agreement, Manifest
+from autotiny.export._proof import ProofError
+from autotiny.export._request import BundleRequest, Ecosystem, ecosystems
+from autotiny.export.bundle import export_bundle
+
+__all__ = [
+    "Agreement",
+    "BundleRequest",
+    "Ecosystem",
+    "Manifest",
+    "ProofError",
+    "ecosystems",
+    "export_bundle",
+]

@@ -1,0 +1,104 @@
+"""What a model takes, what it gives, and which operators it runs, read from its flatbuffer."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError, UnsupportedModelError
+
+
+@dataclass(frozen=True)
+class QuantisedTensor:
+    """An int8 tensor at the edge of the model: ``real = scale * (q - zero_point)``.
+
+    Attributes:
+        shape: With the batch dimension.
+        scale: As stored, a float32 value.
+        zero_point: In -128..127.
+    """
+
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    @property
+    def size(self) -> int:
+        """Number of elements, which is also bytes."""
+        return math.prod(self.shape)
+
+    def quantise(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Round to the nearest step, halves away from zero, and saturate.
+
+        The same arithmetic as ``quantize.h`` of a bundle: float32 division, then exact rounding.
+        """
+        steps = np.clip(np.asarray(values, np.float32) / np.float32(self.scale), -512.0, 512.0)
+        whole = np.trunc(steps)
+        rounded = whole + np.trunc(2 * (steps - whole))
+        quantised: NDArray[np.int8] = np.clip(rounded + self.zero_point, -128, 127).astype(np.int8)
+        return quantised
+
+    def dequantise(self, values: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Return real values, float32."""
+        steps = values.astype(np.int32) - np.int32(self.zero_point)
+        return (np.float32(self.scale) * steps.astype(np.float32)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The edges of a model and the operators between them.
+
+    Attributes:
+        input: Its one input.
+        output: Its one output.
+        operators: Distinct operators that it runs, sorted: builtin names, or the custom code of a
+            custom operator.
+    """
+
+    input: QuantisedTensor
+    output: QuantisedTensor
+    operators: tuple[str, ...]
+
+
+def read_interface(model: bytes) -> Interface:
+    """Read a .tflite.
+
+    Raises:
+        InputError: If the bytes are no .tflite.
+        UnsupportedModelError: If the model has not exactly one int8 input and one int8 output.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    if model[4:8] != b"TFL3":
+        raise InputError("The model must be a .tflite file; the bytes given have another format.")
+    parsed = schema.ModelT.InitFromPackedBuf(bytearray(model), 0)
+    graph = parsed.subgraphs[0]
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
+    used = {operator.opcodeIndex for each in parsed.subgraphs for operator in each.operators}
+    operators = {_operator_name(parsed.operatorCodes[index], names) for index in used}
+    return Interface(_edge(graph, "inputs"), _edge(graph, "outputs"), tuple(sorted(operators)))
+
+
+def _edge(graph: Any, kind: str) -> QuantisedTensor:
+    indices = getattr(graph, kind)
+    if len(indices) != 1:
+        raise UnsupportedModelError(f"A bundle needs a model with 1 of {kind}; got {len(indices)}.")
+    tensor = graph.tensors[indices[0]]
+    parameters = tensor.quantization
+    scales = [] if parameters is None or parameters.scale is None else list(parameters.scale)
+    if tensor.type != 9 or len(scales) != 1:  # TensorType.INT8
+        raise UnsupportedModelError(f"A bundle needs int8 {kind} with one scale and zero point.")
+    zero_points = parameters.zeroPoint  # absent means zero
+    zero_point = 0 if zero_points is None or len(zero_points) == 0 else int(zero_points[0])
+    return QuantisedTensor(tuple(int(n) for n in tensor.shape), float(scales[0]), zero_point)
+
+
+def _operator_name(code: Any, names: dict[Any, str]) -> str:
+    # Files from before 2020 have the number in the 8-bit field alone (schema.fbs, OperatorCode).
+    name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    if name != "CUSTOM":
+        return name
+    custom = code.customCode
+    return custom.decode() if isinstance(custom, bytes) else str(custom)

@@ -1,0 +1,52 @@
+"""Registration calls of TFLM's ``MicroMutableOpResolver`` by operator name.
+
+Source: ``tensorflow/lite/micro/micro_mutable_op_resolver.h``.
+"""
+
+from collections.abc import Iterable
+
+from autotiny.errors import UnsupportedModelError
+
+#: Operators whose method is ``Add`` + the name in camel case, with 2D and 3D kept in capitals.
+_NAMES = """
+    ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_TO_SPACE_ND BROADCAST_ARGS
+    BROADCAST_TO CALL_ONCE CAST CEIL CONCATENATION CONV_2D COS DEPTH_TO_SPACE DEPTHWISE_CONV_2D
+    DEQUANTIZE DIV ELU EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER
+    GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS
+    LESS_EQUAL LOG LOG_SOFTMAX LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC MAX_POOL_2D MAXIMUM MEAN
+    MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL PACK PAD PRELU QUANTIZE READ_VARIABLE REDUCE_MAX RELU RELU6
+    RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX
+    SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE
+    STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE TRANSPOSE_CONV UNPACK VAR_HANDLE WHILE ZEROS_LIKE
+"""
+_REGULAR = frozenset(_NAMES.split())
+
+#: The others: custom operators, and names that TFLM spells its own way.
+_IRREGULAR = {
+    "BATCH_MATMUL": "AddBatchMatMul",
+    "CUMSUM": "AddCumSum",
+    "PADV2": "AddPadV2",
+    "TFLM_DECODE": "AddDecode",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
+}
+
+
+def registrations(operators: Iterable[str]) -> tuple[str, ...]:
+    """Return the resolver methods that register the operators, in order.
+
+    Raises:
+        UnsupportedModelError: If TFLM has no registration for one of them.
+    """
+    return tuple(_registration(operator) for operator in operators)
+
+
+def _registration(operator: str) -> str:
+    if operator in _IRREGULAR:
+        return _IRREGULAR[operator]
+    if operator not in _REGULAR:
+        raise UnsupportedModelError(
+            f"The op resolver has no registration for the operator {operator}; "
+            "allowed are the operators of TensorFlow Lite Micro."
+        )
+    words = operator.replace("_2D", "_2d").split("_")
+    return "Add" + "".join(word.capitalize() for word in words).replace("2d", "2D")

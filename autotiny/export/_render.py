@@ -1,0 +1,97 @@
+"""Firmware sources from templates.
+
+An ecosystem is a folder of firmware_templates: every ``*.j2`` in it is rendered to the same path
+without the suffix, with ``NAME`` in the path replaced by the model's C name. The sources that all
+ecosystems share (``common/``) go into the ecosystem's ``NAME`` folder if it has one, else beside
+its own files. Templates whose name starts with ``_`` are only included by others.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autotiny.export._c_source import (
+    comment_text,
+    float_literal,
+    hex_rows,
+    int_rows,
+    string_literal,
+)
+from autotiny.export._golden import GoldenVectors
+from autotiny.export._interface import Interface
+from autotiny.export._manifest import package_versions
+from autotiny.export._operators import registrations
+from autotiny.export._request import BundleRequest
+from autotiny.resources import resource_dir
+
+
+def sources_dir(request: BundleRequest) -> PurePosixPath:
+    """Where in the bundle the C sources go."""
+    nested = (resource_dir("firmware_templates") / request.ecosystem / "NAME").is_dir()
+    return PurePosixPath(request.name if nested else ".")
+
+
+def render(request: BundleRequest, interface: Interface, golden: GoldenVectors) -> dict[str, str]:
+    """Return the text of every generated file by its path in the bundle."""
+    import jinja2
+
+    root = resource_dir("firmware_templates")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(root),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters |= {
+        "c_comment": comment_text,
+        "c_float": float_literal,
+        "c_hex_rows": hex_rows,
+        "c_int_rows": int_rows,
+        "c_string": string_literal,
+    }
+    values = _values(request, interface, golden)
+    return {
+        path: environment.get_template(template).render(values)
+        for path, template in _plan(root, request).items()
+    }
+
+
+def _plan(root: Path, request: BundleRequest) -> dict[str, str]:
+    """Return template name by path in the bundle."""
+    plan = {}
+    for folder, into in (("common", sources_dir(request)), (request.ecosystem, PurePosixPath("."))):
+        for template in sorted((root / folder).rglob("*.j2")):
+            if template.name.startswith("_"):
+                continue
+            path = template.relative_to(root / folder).with_suffix("").as_posix()
+            plan[(into / path.replace("NAME", request.name)).as_posix()] = template.relative_to(
+                root
+            ).as_posix()
+    return plan
+
+
+def _values(
+    request: BundleRequest, interface: Interface, golden: GoldenVectors
+) -> Mapping[str, Any]:
+    """Return what templates may use."""
+    return {
+        "project": request.project,
+        "name": request.name,
+        "NAME": request.name.upper(),
+        "study": request.study,
+        "trial": request.trial,
+        "image": request.image,
+        "image_sha256": request.image_sha256,
+        "target": request.target,
+        "footprint": request.footprint,
+        "class_names": request.class_names,
+        "input": interface.input,
+        "output": interface.output,
+        "operators": interface.operators,
+        "registrations": registrations(interface.operators),
+        "golden": golden,
+        "sources": sources_dir(request).as_posix(),
+        "versions": package_versions(),
+    }

@@ -1,0 +1,99 @@
+"""What a bundle is made from."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError
+from autotiny.resources import resource_dir
+from autotiny.runtimes._base import Footprint, Runtime, Target
+
+Ecosystem = Literal["generic", "arduino"]
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """Everything that goes into a bundle.
+
+    Attributes:
+        project: What the user calls it; C names are derived from it.
+        model: The full quantised .tflite, for desktop tools.
+        image: What is flashed: the same model as the runtime packed it.
+        target: What the firmware will run on.
+        runtime: The runtime that the image was packed for; it gives the golden outputs.
+        footprint: Of the image on the target.
+        class_names: One per model output.
+        test_x: Test inputs, float32, shape ``(n, *input_shape)``.
+        test_y: Their classes, shape ``(n,)``.
+        study: Name of the study.
+        trial: Number of the trial.
+        parameters: Hyperparameters of the trial.
+        scores: Scores by name, as in ``validation_accuracy``.
+        encodings: Weight tensor to the encoding it is stored with.
+        ecosystem: Which firmware is written: a folder of firmware_templates.
+    """
+
+    project: str
+    model: bytes
+    image: bytes
+    target: Target
+    runtime: Runtime
+    footprint: Footprint
+    class_names: tuple[str, ...]
+    test_x: NDArray[np.float32]
+    test_y: NDArray[np.int64]
+    study: str
+    trial: int
+    parameters: Mapping[str, Any]
+    scores: Mapping[str, float]
+    encodings: Mapping[str, str]
+    ecosystem: Ecosystem = "generic"
+
+    @property
+    def name(self) -> str:
+        """The project as a C identifier, which prefixes every exported symbol."""
+        return c_identifier(self.project)
+
+    @property
+    def image_sha256(self) -> str:
+        """SHA-256 of the flashed bytes, hexadecimal."""
+        return hashlib.sha256(self.image).hexdigest()
+
+
+def c_identifier(text: str) -> str:
+    """Return a lower-case C and C++ identifier for any text.
+
+    Underscores are neither doubled nor put first, because C++ reserves such names.
+    """
+    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return words if words[:1].isalpha() else f"model_{words}".rstrip("_")
+
+
+def ecosystems() -> tuple[str, ...]:
+    """Names of the ecosystems there are templates for."""
+    folders = (path for path in resource_dir("firmware_templates").iterdir() if path.is_dir())
+    return tuple(sorted(path.name for path in folders if path.name != "common"))
+
+
+def check(request: BundleRequest) -> None:
+    """Check what can be checked without reading the model.
+
+    Raises:
+        InputError: With the first rule that is broken.
+    """
+    known = ecosystems()
+    if request.ecosystem not in known:
+        allowed = " or ".join(known)
+        raise InputError(f"The ecosystem must be {allowed}; got {request.ecosystem!r}.")
+    if len(request.test_x) == 0 or len(request.test_x) != len(request.test_y):
+        raise InputError(
+            "An export needs as many test inputs as test classes, at least one; "
+            f"got {len(request.test_x)} and {len(request.test_y)}."
+        )
+    if not np.isfinite(request.test_x).all():
+        raise InputError("Test inputs must be finite; some are NaN or infinite.")

@@ -1,0 +1,165 @@
+"""Tiny int8 models and bundles of them, proved on the real TFLM interpreter."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from autotiny.export import BundleRequest
+from autotiny.runtimes._base import Footprint, Target
+
+#: Every bundle test runs on each of these; a new ecosystem is one more name.
+ECOSYSTEMS = ("arduino", "generic")
+
+CLASSES = ("nought", 'a "one"', "zwölf??")
+
+
+def pytest_generate_tests(metafunc):
+    if "ecosystem" in metafunc.fixturenames:
+        metafunc.parametrize("ecosystem", ECOSYSTEMS)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The part of the runtime contract that an export uses, on the wheel's interpreter."""
+
+    name: str = "tflm"
+
+    def outputs(self, image, inputs):
+        from tflite_micro import runtime
+
+        interpreter = runtime.Interpreter.from_bytes(image, arena_size=200_000)
+        shape = interpreter.get_input_details(0)["shape"]
+        results = []
+        for sample in inputs:
+            interpreter.set_input(sample.reshape(shape), 0)
+            interpreter.invoke()
+            results.append(interpreter.get_output(0).ravel().copy())
+        return np.stack(results)
+
+
+def dense_model(
+    *, seed: int = 0, description: str | None = "a name that TFLM does not read"
+) -> bytes:
+    """RESHAPE, FULLY_CONNECTED and SOFTMAX: (1, 4, 4, 1) int8 in, (1, 3) int8 out."""
+    rng = np.random.default_rng(seed)
+    ops, types, options = schema.BuiltinOperator, schema.TensorType, schema.BuiltinOptions
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.description, model.subgraphs = 3, description, [graph]
+    model.buffers, model.operatorCodes = [schema.BufferT()], []
+    graph.name, graph.tensors, graph.operators = "main", [], []
+
+    def tensor(name, shape, dtype, scale=None, zero_point=0, data=None):
+        made, quantisation = schema.TensorT(), schema.QuantizationParametersT()
+        made.name, made.shape, made.type, made.buffer = name, list(shape), dtype, 0
+        if scale is not None:
+            quantisation.scale, quantisation.zeroPoint = [scale], [zero_point]
+        made.quantization = quantisation
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+            model.buffers.append(buffer)
+            made.buffer = len(model.buffers) - 1
+        graph.tensors.append(made)
+        return len(graph.tensors) - 1
+
+    def operator(builtin, inputs, output, kind, settings):
+        code, made = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = builtin
+        code.version = 1
+        model.operatorCodes.append(code)
+        made.opcodeIndex, made.inputs, made.outputs = len(model.operatorCodes) - 1, inputs, [output]
+        made.builtinOptionsType, made.builtinOptions = kind, settings
+        graph.operators.append(made)
+
+    source = tensor("input", (1, 4, 4, 1), types.INT8, 1 / 255, -128)
+    shape = tensor("shape", (2,), types.INT32, data=np.array([1, 16], np.int32))
+    flat = tensor("flat", (1, 16), types.INT8, 1 / 255, -128)
+    kernel = rng.integers(-127, 128, (3, 16)).astype(np.int8)
+    weights = tensor("kernel", (3, 16), types.INT8, 0.02, data=kernel)
+    bias = tensor("bias", (3,), types.INT32, 0.02 / 255, data=np.array([5, -9, 30], np.int32))
+    logits = tensor("logits", (1, 3), types.INT8, 0.05, 4)
+    scores = tensor("scores", (1, 3), types.INT8, 1 / 256, -128)
+    reshape, softmax = schema.ReshapeOptionsT(), schema.SoftmaxOptionsT()
+    reshape.newShape, softmax.beta = [1, 16], 1.0
+    operator(ops.RESHAPE, [source, shape], flat, options.ReshapeOptions, reshape)
+    fully_connected = schema.FullyConnectedOptionsT()
+    inputs = [flat, weights, bias]
+    operator(ops.FULLY_CONNECTED, inputs, logits, options.FullyConnectedOptions, fully_connected)
+    operator(ops.SOFTMAX, [logits], scores, options.SoftmaxOptions, softmax)
+    graph.inputs, graph.outputs = [source], [scores]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def make_request(ecosystem: str = "generic", **changes) -> BundleRequest:
+    rng = np.random.default_rng(1)
+    image = dense_model(description=None)
+    values = {
+        "project": "Digits 8x8",
+        "model": dense_model(),
+        "image": image,
+        "target": Target(),
+        "runtime": Interpreter(),
+        "footprint": Footprint(
+            model_bytes=len(image),
+            runtime_bytes=27_000,
+            arena_used_bytes=900,
+            arena_bytes=1008,
+            overhead_ram_bytes=2048,
+            macs=48,
+            params=51,
+            instructions=4000,
+            origins={"model_bytes": "measured"},
+        ),
+        "class_names": CLASSES,
+        "test_x": rng.random((20, 4, 4, 1), np.float32),
+        "test_y": rng.integers(0, 3, 20),
+        "study": "demo",
+        "trial": 7,
+        "parameters": {"width": np.float64(0.5), "schedule": "polynomial"},
+        "scores": {"validation_accuracy": 0.97},
+        "encodings": {"dense/kernel": "int8"},
+        "ecosystem": ecosystem,
+    }
+    return BundleRequest(**(values | changes))
+
+
+@pytest.fixture
+def tool() -> Callable[[str], str]:
+    """Path of a compiler; a missing one skips, or fails with AUTOTINY_REQUIRE_TOOLCHAIN=1."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None and os.environ.get("AUTOTINY_REQUIRE_TOOLCHAIN") == "1":
+            pytest.fail(f"{name} is not installed and AUTOTINY_REQUIRE_TOOLCHAIN=1")
+        return path or pytest.skip(f"{name} is not installed")
+
+    return find
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture
+def export_helpers():
+    """The functions above, for test files that are imported by path."""
+
+    class Helpers:
+        request = staticmethod(make_request)
+        model = staticmethod(dense_model)
+        interpreter = Interpreter
+        run = staticmethod(run)
+        classes = CLASSES
+        headers = Path(__file__).parent / "tflm_headers"
+
+    return Helpers

@@ -1,0 +1,2 @@
+// Stand-in for a syntax check; see README.md.
+#pragma once

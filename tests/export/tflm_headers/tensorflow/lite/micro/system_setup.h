@@ -1,0 +1,5 @@
+// Stand-in for a syntax check; see README.md.
+#pragma once
+namespace tflite {
+void InitializeTarget();
+}
