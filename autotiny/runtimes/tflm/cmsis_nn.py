@@ -1,0 +1,164 @@
+"""Scratch memory that CMSIS-NN's kernels ask for, by operator, data type and core.
+
+Formulas of the ``*_get_buffer_size*`` functions of ARM-software/CMSIS-NN, built with GCC
+(``Source/*/arm_*_get_buffer_sizes_*.c``), as the kernels in tensorflow/tflite-micro call them
+(``tensorflow/lite/micro/kernels/cmsis_nn``).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autotiny.errors import InputError
+from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
+
+#: Instruction set extension that decides which kernel runs.
+Extension = Literal["none", "dsp", "mve"]
+_EXTENSIONS: dict[str, Extension] = {
+    "cortex-m0": "none", "cortex-m0plus": "none", "cortex-m0+": "none", "cortex-m1": "none",
+    "cortex-m3": "none", "cortex-m23": "none", "cortex-m4": "dsp", "cortex-m4f": "dsp",
+    "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m35p": "dsp", "cortex-m52": "mve",
+    "cortex-m55": "mve", "cortex-m85": "mve",
+}  # fmt: skip
+#: Channels that the Helium depthwise kernel works on at a time (CH_IN_BLOCK_MVE).
+_CHANNEL_BLOCK = 124
+
+
+def extension(core: str) -> Extension:
+    """Return the extension of an Arm core.
+
+    Raises:
+        InputError: If CMSIS-NN does not run on the core.
+    """
+    try:
+        return _EXTENSIONS[core.lower()]
+    except KeyError:
+        raise InputError(
+            f"CMSIS-NN runs on {', '.join(sorted(_EXTENSIONS))}; got the core {core!r}."
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A convolution's geometry; pairs are (height, width)."""
+
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int]
+
+    @property
+    def patch(self) -> int:
+        """Input values under the kernel."""
+        return self.kernel[0] * self.kernel[1] * self.input[3]
+
+
+def _window(model: Model, operator: Operator) -> _Window:
+    source, filters = model.input(operator, 0), model.input(operator, 1)
+    assert source is not None
+    assert filters is not None
+    options, target = operator.options, model.output(operator)
+    kernel = (filters.shape[1], filters.shape[2])
+    stride = (options.get("stride_h", 0), options.get("stride_w", 0))
+    dilation = (options.get("dilation_h_factor", 1), options.get("dilation_w_factor", 1))
+    same = options.get("padding", 0) == 0
+    margins = [
+        (target.shape[1 + i] - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1
+        - source.shape[1 + i] for i in (0, 1)
+    ]  # fmt: skip
+    padding = (max(0, margins[0]) // 2, max(0, margins[1]) // 2) if same else (0, 0)
+    return _Window(source.shape, target.shape, kernel, stride, dilation, padding)
+
+
+def scratch_bytes(model: Model, operator: Operator, core: str) -> int:
+    """Return the bytes of scratch that an operator's CMSIS-NN kernel asks for; 0 for none.
+
+    Raises:
+        InputError: If CMSIS-NN does not run on the core.
+    """
+    rule = _RULES.get(operator.name)
+    source, target = model.input(operator, 0), model.output(operator)
+    if rule is None or source is None or source.type not in ("int8", "int16"):
+        return 0
+    return rule(model, operator, source, target, extension(core))
+
+
+def _convolution(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    window = _window(model, operator)
+    pointwise = window.padding == (0, 0) and window.kernel == (1, 1) == window.dilation
+    if source.type == "int16":
+        # No shortcut for 1x1: the kernel always unrolls two patches (four on Helium).
+        return 4 * -(-window.patch // 8) * 8 * 2 if ext == "mve" else 2 * window.patch * 2
+    if pointwise:
+        return 0
+    filters = model.input(operator, 1)
+    if filters is not None and filters.type == "int4" and ext != "mve":
+        return 2 * window.patch * 2
+    if ext == "mve":
+        return _helium_convolution(window)
+    return 2 * -(-window.patch // 4) * 4 * 2
+
+
+def _helium_convolution(window: _Window) -> int:
+    general = 4 * -(-window.patch // 16) * 16
+    one_row = window.input[1] == 1 and window.dilation[1] == 1 and window.kernel[0] == 1
+    if not one_row or (window.stride[1] * window.input[3]) % 4:
+        return general
+    channels, kernel, stride = window.input[3], window.kernel[1], window.stride[1]
+    pad, output = window.padding[1], window.output[2]
+    total = (output - 1) * stride + kernel - window.input[2]
+    extra = total - 2 * int(total / 2)  # C's remainder keeps the sign
+    right = max(1, int((pad + extra + stride - 1) / stride)) if pad + extra else 0
+    left = max(1, (pad + stride - 1) // stride) if pad else 0
+    if right + max(output - right - left, 0) + left != output:
+        return general
+    pad_left = pad * channels
+    pad_right = right * channels if extra else pad_left
+    return max(kernel * channels + pad_left, (kernel - 1) * channels + pad_right)
+
+
+def _depthwise(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    window = _window(model, operator)
+    if source.type == "int16" or source.shape[3] != target.shape[3]:
+        return 0
+    if source.shape[0] != 1 or window.dilation != (1, 1):
+        return 0
+    filters = model.input(operator, 1)
+    area = window.kernel[0] * window.kernel[1]
+    if filters is not None and filters.type == "int4":
+        return 2 * source.shape[3] * area
+    if ext == "mve":
+        return 4 * _CHANNEL_BLOCK * area
+    if ext == "none" or (window.kernel == (3, 3) and max(window.padding) <= 1):
+        return 0
+    return 2 * source.shape[3] * area
+
+
+def _fully_connected(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    filters = model.input(operator, 1)
+    if ext != "mve" or source.type != "int8" or filters is None or filters.type == "int4":
+        return 0
+    if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
+        return 0  # runs as a 1x1 convolution
+    return 4 * target.shape[-1]
+
+
+def _average_pool(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    return 4 * source.shape[3] if ext == "dsp" else 0
+
+
+_RULES = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _fully_connected,
+    "AVERAGE_POOL_2D": _average_pool,
+}

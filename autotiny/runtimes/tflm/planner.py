@@ -1,0 +1,138 @@
+"""TFLM's memory plan: when each activation and scratch buffer lives, and where in the head.
+
+Rules of ``micro_allocation_info.cc`` (lifetimes) and ``greedy_memory_planner.cc`` (placement) of
+tensorflow/tflite-micro: largest buffer first, each into the first gap among the buffers that live
+at the same time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autotiny.errors import UnsupportedModelError
+from autotiny.runtimes.tflm.reader import Model
+
+#: Planned buffers and the head are multiples of this.
+ALIGNMENT = 16
+_OFFLINE_PLAN = "OfflineMemoryAllocation"
+_CONTROL_FLOW = ("IF", "WHILE", "CALL_ONCE")
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Working memory that an operator asks for at start-up and has while it runs.
+
+    Attributes:
+        operator: Index of the operator.
+        size_bytes: What it asks for, before alignment.
+        name: What it is for.
+    """
+
+    operator: int
+    size_bytes: int
+    name: str = "scratch"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One planned buffer.
+
+    Attributes:
+        name: Tensor name (or number, if it has none), or what the scratch is for.
+        tensor: Index of the tensor; None for scratch.
+        size: Bytes, a multiple of 16.
+        first: First step it lives in; step 0 is the model's input, operator i runs in step i + 1.
+        last: Last step it lives in.
+        offset: Bytes from the start of the arena.
+    """
+
+    name: str
+    tensor: int | None
+    size: int
+    first: int
+    last: int
+    offset: int = 0
+
+
+def align_up(size: int, alignment: int = ALIGNMENT) -> int:
+    """Return ``size`` rounded up to a multiple of ``alignment``."""
+    return -(-size // alignment) * alignment
+
+
+def plan(model: Model, scratch: Sequence[Scratch] = ()) -> tuple[Buffer, ...]:
+    """Return every planned buffer with its place.
+
+    Args:
+        model: A model with one subgraph.
+        scratch: The kernels' requests, in the order of operators.
+
+    Raises:
+        UnsupportedModelError: If the model runs other subgraphs or brings its own memory plan.
+    """
+    if model.subgraphs > 1 and any(op.name in _CONTROL_FLOW for op in model.operators):
+        raise UnsupportedModelError(
+            "The arena of a model whose operators run other subgraphs cannot be predicted."
+        )
+    if _OFFLINE_PLAN in model.metadata:
+        raise UnsupportedModelError(
+            "Models with their own memory plan (OfflineMemoryAllocation) are not supported."
+        )
+    return _place([*_tensor_buffers(model), *(_scratch_buffer(request) for request in scratch)])
+
+
+def head_bytes(buffers: Sequence[Buffer]) -> int:
+    """Return the bytes of the arena's head for a plan."""
+    return max((buffer.offset + buffer.size for buffer in buffers), default=0)
+
+
+def _scratch_buffer(request: Scratch) -> Buffer:
+    step = request.operator + 1
+    return Buffer(request.name, None, align_up(request.size_bytes), step, step)
+
+
+def _tensor_buffers(model: Model) -> list[Buffer]:
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    # Outputs count from the start on, until an operator writes them.
+    for index in (*model.inputs, *model.outputs):
+        first[index] = last[index] = 0
+    for step, operator in enumerate(model.operators, start=1):
+        for index in operator.outputs:
+            first[index] = last[index] = step
+        for index in operator.inputs:
+            if index >= 0:
+                last[index] = step
+    for index in model.outputs:
+        last[index] = len(model.operators)
+    return [
+        Buffer(
+            tensor.name or f"tensor {tensor.index}",
+            tensor.index,
+            align_up(tensor.nbytes),
+            first.get(tensor.index, -1),
+            last.get(tensor.index, -1),
+        )
+        for tensor in model.tensors
+        if (tensor.data is None or tensor.offset_data) and not tensor.is_variable and tensor.nbytes
+    ]
+
+
+def _place(buffers: list[Buffer]) -> tuple[Buffer, ...]:
+    """Place the largest buffers first, each into the lowest gap that is free while it lives."""
+    # TFLM lists its buffers backwards before its stable sort, so among equals the last comes first.
+    order = sorted(range(len(buffers) - 1, -1, -1), key=lambda i: -buffers[i].size)
+    placed: list[Buffer] = []
+    result = list(buffers)
+    for index in order:
+        wanted = buffers[index]
+        offset = 0
+        for other in placed:
+            if other.first > wanted.last or wanted.first > other.last:
+                continue
+            if other.offset - offset >= wanted.size:
+                break
+            offset = max(offset, other.offset + other.size)
+        result[index] = replace(wanted, offset=offset)
+        # Behind those of equal offset, as TFLM inserts into its list.
+        position = next((i for i, b in enumerate(placed) if b.offset > offset), len(placed))
+        placed.insert(position, result[index])
+    return tuple(result)

@@ -1,0 +1,143 @@
+"""TensorFlow Lite Micro as a runtime: what an image costs on a target, and what it computes."""
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError
+from autotiny.runtimes._base import Footprint, Packed, Target
+from autotiny.runtimes.tflm import code_size, instructions, interpreter, legality
+from autotiny.runtimes.tflm.arena import Arena, predict_arena
+from autotiny.runtimes.tflm.reader import Model, read_model
+
+if TYPE_CHECKING:
+    from autotiny.network import Network
+    from autotiny.runtimes._base import PrecisionCosts
+
+_ORIGINS = {
+    "model_bytes": "measured", "runtime_bytes": "predicted", "arena_used_bytes": "predicted",
+    "arena_bytes": "predicted", "overhead_ram_bytes": "predicted", "macs": "measured",
+    "params": "measured", "instructions": "predicted", "latency_s": "predicted",
+    "energy_mj": "predicted",
+}  # fmt: skip
+
+
+class TflmRuntime:
+    """The Runtime contract for TFLM.
+
+    Attributes:
+        name: ``tflm``.
+        trusted: Models come from autotiny itself and run in this process; others must run in a
+            worker process, since they may crash it.
+    """
+
+    name = "tflm"
+
+    def __init__(self, *, trusted: bool = True) -> None:
+        self.trusted = trusted
+
+    def precision_costs(self, network: "Network", target: Target) -> "PrecisionCosts":
+        """Return the precisions of every layer and what they cost; see the contract."""
+        from autotiny.runtimes.tflm.precision_costs import precision_costs
+
+        return precision_costs(network, target)
+
+    def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
+        """Turn a full quantised .tflite into the smallest image; see the contract."""
+        from autotiny.runtimes.tflm.packing import pack
+
+        return pack(model, target, arena_limit=arena_limit)
+
+    def footprint(
+        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> Footprint:
+        """Return what an image costs on a target, in bytes, seconds and millijoule.
+
+        Raises:
+            InputError: If the image is no sound TFLite model.
+            UnsupportedModelError: If the target cannot run it, or an operator has no known cost.
+        """
+        model = read_model(image)
+        legality.check(model, target)
+        runtime_bytes = code_size.runtime_bytes(model.operator_names, target)
+        arena = self.arena(image, target, model=model)
+        work = instructions.model_work(model, target)
+        latency = latency_s(work.instructions, target)
+        return Footprint(
+            model_bytes=len(image),
+            runtime_bytes=runtime_bytes,
+            arena_used_bytes=arena.used,
+            arena_bytes=arena.smallest,
+            overhead_ram_bytes=overhead_ram_bytes(),
+            macs=work.macs,
+            params=instructions.parameter_count(model),
+            instructions=work.instructions,
+            app_flash_bytes=app_flash_bytes,
+            app_ram_bytes=app_ram_bytes,
+            latency_s=latency,
+            energy_mj=energy_mj(latency, target),
+            origins=_ORIGINS,
+        )
+
+    def arena(self, image: bytes, target: Target, *, model: Model | None = None) -> Arena:
+        """Return the arena on a target, its head recorded by TFLM where the kernels are the same.
+
+        Raises:
+            UnsupportedModelError: If TFLM refuses the model or an operator's memory is not known.
+        """
+        model = model or read_model(image)
+        predicted = predict_arena(model, target)
+        # TFLM must accept the model whatever the kernel set: its refusals are the device's too.
+        head, _ = interpreter.recorded_arena(image, trusted=self.trusted)
+        if target.kernels != "reference":
+            return predicted
+        return predict_arena(model, target, recorded_head=head)
+
+    def outputs(self, image: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Run samples ``(n, *input_shape)`` on TFLM; returns the device's bits, ``(n, classes)``.
+
+        Raises:
+            InputError: If the samples do not fit the model.
+            UnsupportedModelError: If TFLM refuses the model.
+        """
+        return interpreter.outputs(image, inputs, trusted=self.trusted)
+
+
+@cache
+def _reserve() -> dict[str, Any]:
+    import yaml
+
+    text = files("autotiny.runtimes.tflm").joinpath("reserve.yaml").read_text("utf-8")
+    data: dict[str, Any] = yaml.safe_load(text)
+    return data
+
+
+def overhead_ram_bytes() -> int:
+    """Return the reserve for the runtime's statics and stack."""
+    return int(_reserve()["statics"]) + int(_reserve()["stack"])
+
+
+def latency_s(count: int, target: Target) -> float | None:
+    """Return predicted seconds for a number of instructions; None without a clock.
+
+    Raises:
+        InputError: If the target's clock or cycles per instruction are not positive.
+    """
+    if target.clock_hz is None:
+        return None
+    if target.clock_hz <= 0 or target.cycles_per_instruction <= 0:
+        raise InputError(
+            f"A target's clock and cycles per instruction must be positive; {target.name} has "
+            f"{target.clock_hz} Hz and {target.cycles_per_instruction}."
+        )
+    return count * target.cycles_per_instruction / target.clock_hz
+
+
+def energy_mj(latency: float | None, target: Target) -> float | None:
+    """Return predicted millijoule: seconds x milliampere x volt; None without a current."""
+    if latency is None or target.active_ma is None or target.supply_v is None:
+        return None
+    return latency * target.active_ma * target.supply_v
