@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError, UnsupportedModelError
+from autotiny.evaluation import Quantisation
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,16 @@ class QuantisedTensor:
         return math.prod(self.shape)
 
     def quantise(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Round to the nearest step, halves away from zero, and saturate.
+        """Return int8 elements as a score is measured on, and as ``quantize.h`` computes them."""
+        return self._map.quantise(values)
 
-        The same arithmetic as ``quantize.h`` of a bundle: float32 division, then exact rounding.
-        """
-        steps = np.clip(np.asarray(values, np.float32) / np.float32(self.scale), -512.0, 512.0)
-        whole = np.trunc(steps)
-        rounded = whole + np.trunc(2 * (steps - whole))
-        quantised: NDArray[np.int8] = np.clip(rounded + self.zero_point, -128, 127).astype(np.int8)
-        return quantised
+    def dequantise(self, elements: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Return real values."""
+        return self._map.dequantise(elements)
 
-    def dequantise(self, values: NDArray[np.int8]) -> NDArray[np.float32]:
-        """Return real values, float32."""
-        steps = values.astype(np.int32) - np.int32(self.zero_point)
-        return (np.float32(self.scale) * steps.astype(np.float32)).astype(np.float32)
+    @property
+    def _map(self) -> Quantisation:
+        return Quantisation(self.scale, self.zero_point)
 
 
 @dataclass(frozen=True)

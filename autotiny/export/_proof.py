@@ -12,6 +12,7 @@ from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import Agreement
 from autotiny.export._request import BundleRequest
+from autotiny.litert import litert_interpreter
 
 
 class ProofError(AutotinyError):
@@ -78,10 +79,7 @@ def litert_outputs(model: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
 
     Samples run one by one, because a model with a fixed RESHAPE cannot take a batch.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver)
+    interpreter = litert_interpreter(model)
     interpreter.allocate_tensors()
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     outputs = []

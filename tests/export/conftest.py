@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from autotiny.export import BundleRequest
-from autotiny.runtimes._base import Footprint, Target
+from autotiny.runtimes._base import Target
+from autotiny.runtimes.tflm.runtime import TflmRuntime
 
 #: Every bundle test runs on each of these; a new ecosystem is one more name.
 ECOSYSTEMS = ("arduino", "generic")
@@ -26,33 +26,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("ecosystem", ECOSYSTEMS)
 
 
-@dataclass(frozen=True)
-class Interpreter:
-    """The part of the runtime contract that an export uses, on the wheel's interpreter."""
-
-    name: str = "tflm"
-
-    def outputs(self, image, inputs):
-        from tflite_micro import runtime
-
-        interpreter = runtime.Interpreter.from_bytes(image, arena_size=200_000)
-        shape = interpreter.get_input_details(0)["shape"]
-        results = []
-        for sample in inputs:
-            interpreter.set_input(sample.reshape(shape), 0)
-            interpreter.invoke()
-            results.append(interpreter.get_output(0).ravel().copy())
-        return np.stack(results)
-
-
-def dense_model(
-    *, seed: int = 0, description: str | None = "a name that TFLM does not read"
-) -> bytes:
-    """RESHAPE, FULLY_CONNECTED and SOFTMAX: (1, 4, 4, 1) int8 in, (1, 3) int8 out."""
+def dense_model(*, seed: int = 0, side: int = 4, largest: int = 127) -> bytes:
+    """RESHAPE, FULLY_CONNECTED and SOFTMAX: (1, side, side, 1) int8 in, (1, 3) int8 out."""
+    size = side * side
     rng = np.random.default_rng(seed)
     ops, types, options = schema.BuiltinOperator, schema.TensorType, schema.BuiltinOptions
     model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.description, model.subgraphs = 3, description, [graph]
+    model.version, model.description, model.subgraphs = 3, "TFLM skips this", [graph]
     model.buffers, model.operatorCodes = [schema.BufferT()], []
     graph.name, graph.tensors, graph.operators = "main", [], []
 
@@ -79,16 +59,16 @@ def dense_model(
         made.builtinOptionsType, made.builtinOptions = kind, settings
         graph.operators.append(made)
 
-    source = tensor("input", (1, 4, 4, 1), types.INT8, 1 / 255, -128)
-    shape = tensor("shape", (2,), types.INT32, data=np.array([1, 16], np.int32))
-    flat = tensor("flat", (1, 16), types.INT8, 1 / 255, -128)
-    kernel = rng.integers(-127, 128, (3, 16)).astype(np.int8)
-    weights = tensor("kernel", (3, 16), types.INT8, 0.02, data=kernel)
+    source = tensor("input", (1, side, side, 1), types.INT8, 1 / 255, -128)
+    shape = tensor("shape", (2,), types.INT32, data=np.array([1, size], np.int32))
+    flat = tensor("flat", (1, size), types.INT8, 1 / 255, -128)
+    kernel = rng.integers(-largest, largest + 1, (3, size)).astype(np.int8)
+    weights = tensor("kernel", (3, size), types.INT8, 0.02, data=kernel)
     bias = tensor("bias", (3,), types.INT32, 0.02 / 255, data=np.array([5, -9, 30], np.int32))
     logits = tensor("logits", (1, 3), types.INT8, 0.05, 4)
     scores = tensor("scores", (1, 3), types.INT8, 1 / 256, -128)
     reshape, softmax = schema.ReshapeOptionsT(), schema.SoftmaxOptionsT()
-    reshape.newShape, softmax.beta = [1, 16], 1.0
+    reshape.newShape, softmax.beta = [1, size], 1.0
     operator(ops.RESHAPE, [source, shape], flat, options.ReshapeOptions, reshape)
     fully_connected = schema.FullyConnectedOptionsT()
     inputs = [flat, weights, bias]
@@ -98,40 +78,43 @@ def dense_model(
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def make_request(ecosystem: str = "generic", **changes) -> BundleRequest:
+def with_look_up_table(model: bytes) -> bytes:
+    """Return the model with 4-bit kernel indices that TFLM's DECODE operator expands."""
+    from tflite_micro import compression
+    from tflite_micro.tensorflow.lite.micro.compression import model_editor, spec
+
+    names = [tensor.name for tensor in model_editor.read(model).subgraphs[0].tensors]
+    method = spec.LookUpTableCompression(index_bitwidth=4, mode=spec.PerTensor())
+    entry = spec.Tensor(0, names.index("kernel"), [method])
+    return bytes(compression.compress(model, [entry]))
+
+
+def make_request(ecosystem: str = "generic", *, side: int = 4, **changes) -> BundleRequest:
+    """Return a request for a model as the runtime packs it, with some attributes changed."""
     rng = np.random.default_rng(1)
-    image = dense_model(description=None)
+    model, target, runtime = dense_model(), Target(), TflmRuntime()
+    packed = runtime.pack(model, target)
     values = {
         "project": "Digits 8x8",
-        "model": dense_model(),
-        "image": image,
-        "target": Target(),
-        "runtime": Interpreter(),
-        "footprint": Footprint(
-            model_bytes=len(image),
-            runtime_bytes=27_000,
-            arena_used_bytes=900,
-            arena_bytes=1008,
-            overhead_ram_bytes=2048,
-            macs=48,
-            params=51,
-            instructions=4000,
-            origins={"model_bytes": "measured"},
-        ),
+        "model": model,
+        "image": packed.image,
+        "target": target,
+        "runtime": runtime,
+        "footprint": runtime.footprint(packed.image, target),
         "class_names": CLASSES,
-        "test_x": rng.random((20, 4, 4, 1), np.float32),
+        "test_x": rng.random((20, side, side, 1), np.float32),
         "test_y": rng.integers(0, 3, 20),
         "study": "demo",
         "trial": 7,
         "parameters": {"width": np.float64(0.5), "schedule": "polynomial"},
         "scores": {"validation_accuracy": 0.97},
-        "encodings": {"dense/kernel": "int8"},
+        "encodings": packed.encodings,
         "ecosystem": ecosystem,
     }
     return BundleRequest(**(values | changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
     """Path of a compiler; a missing one skips, or fails with AUTOTINY_REQUIRE_TOOLCHAIN=1."""
 
@@ -150,14 +133,15 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def export_helpers():
     """The functions above, for test files that are imported by path."""
 
     class Helpers:
         request = staticmethod(make_request)
         model = staticmethod(dense_model)
-        interpreter = Interpreter
+        with_look_up_table = staticmethod(with_look_up_table)
+        runtime = TflmRuntime
         run = staticmethod(run)
         classes = CLASSES
         headers = Path(__file__).parent / "tflm_headers"

@@ -36,7 +36,8 @@ def test_manifest_lists_every_file_with_its_sha256(tmp_path, export_helpers, eco
     for name, digest in stored["files"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     assert stored["trial"] == 7
-    assert stored["footprint"]["ram_bytes"] == 1008 + 2048
+    footprint = stored["footprint"]
+    assert footprint["ram_bytes"] == footprint["arena_bytes"] + footprint["overhead_ram_bytes"]
     assert stored["versions"]["tflite-micro"]
     assert listing(out.parent) == ["bundle", *(f"bundle/{name}" for name in listing(out))]
 
@@ -71,8 +72,32 @@ def test_two_exports_are_equal_byte_for_byte_and_free_of_paths(tmp_path, export_
             assert str(tmp_path).encode() not in path.read_bytes()
 
 
+def test_encoded_weights_are_decoded_by_the_firmware_and_kept_plain_on_the_desktop(
+    tmp_path, export_helpers, ecosystem
+):
+    model = export_helpers.model(side=32, largest=7)
+    image = export_helpers.with_look_up_table(model)
+    request = export_helpers.request(ecosystem, model=model, image=image, side=32)
+    manifest = export_bundle(request, tmp_path / "b")
+    assert manifest.operators == ("FULLY_CONNECTED", "RESHAPE", "SOFTMAX", "TFLM_DECODE")
+    assert len(image) < len(model) < 2 * len(image)
+    assert (tmp_path / "b" / "model.tflite").read_bytes() == model
+    (resolver,) = (tmp_path / "b").rglob("op_resolver.h")
+    assert "resolver.AddDecode()" in resolver.read_text()
+    assert "MicroMutableOpResolver<4>" in resolver.read_text()
+    assert "October 2025" in (tmp_path / "b" / "README.md").read_text()
+
+
+def test_configuration_holds_the_smallest_arena_that_starts(tmp_path, export_helpers, ecosystem):
+    request = export_helpers.request(ecosystem)
+    export_bundle(request, tmp_path / "b")
+    (config,) = (tmp_path / "b").rglob("model_config.h")
+    arena = f"#define DIGITS_8X8_ARENA_BYTES {request.footprint.arena_bytes}\n"
+    assert arena in config.read_text()
+
+
 def test_outputs_that_are_not_golden_fail_the_proof_and_leave_nothing(tmp_path, export_helpers):
-    request = export_helpers.request(runtime=WrongOnce(export_helpers.interpreter()))
+    request = export_helpers.request(runtime=WrongOnce(export_helpers.runtime()))
     with pytest.raises(ProofError, match="golden outputs bit for bit"):
         export_bundle(request, tmp_path / "deep" / "er" / "b")
     assert listing(tmp_path) == []
