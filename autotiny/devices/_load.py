@@ -1,6 +1,7 @@
 """From a device's name or YAML file to a checked :class:`Device`."""
 
 import difflib
+import os
 import re
 from dataclasses import MISSING, fields
 from functools import cache
@@ -61,7 +62,7 @@ def _load(path: Path) -> Device:
 
 def _inherited(path: Path, descendants: tuple[Path, ...]) -> Values:
     """Return the file's keys over those of the files that it inherits from."""
-    path = path.resolve() if path.exists() else path
+    path = _resolved(path)
     if path in descendants:
         chain = " -> ".join(p.name for p in (*descendants, path))
         raise InputError(f"{path}: inheritance must end somewhere; got the circle {chain}.")
@@ -73,6 +74,14 @@ def _inherited(path: Path, descendants: tuple[Path, ...]) -> Values:
         raise InputError(f"{path}: inherits must be a name or a path; got {parent!r}.")
     base = _inherited(_parent_path(path, parent), (*descendants, path))
     return base | values | {"notes": _merged_notes(base, values)}
+
+
+def _resolved(path: Path) -> Path:
+    """Return one spelling per file, so that a circle is seen whatever way it is written."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise InputError(f"A device file must be readable; got {str(path)!r}: {error}.") from error
 
 
 def _merged_notes(base: Values, values: Values) -> Any:

@@ -1,4 +1,8 @@
-"""Where data comes from: one file per source, all ending in a checked :class:`Task`."""
+"""Where data comes from: one file per source, all ending in a checked :class:`Task`.
+
+To add a built-in task: write one file with ``load(seed) -> Task`` that ends in
+:func:`checked_task`, name it in ``_load.py``, and add its line to ``tests/tasks/test_tasks.py``.
+"""
 
 from autotiny.tasks._base import Split, Task
 from autotiny.tasks._checks import checked_task

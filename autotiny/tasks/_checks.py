@@ -33,7 +33,7 @@ def features_are_numeric(x: Array) -> str | None:
 
 
 def features_have_known_rank(x: Array) -> str | None:
-    """Features must have shape (n, features), (n, height, width) or (n, height, width, chans)."""
+    """Features must have shape (n, features), (n, rows, columns) or (n, rows, columns, channels)."""
     return None if x.ndim in _RANKS else f"shape {x.shape}"
 
 
@@ -131,6 +131,12 @@ def require(where: str, rule: Rule, *given: object) -> None:
         raise InputError(f"{where}: {(rule.__doc__ or rule.__name__).rstrip('.')}; got {broken}.")
 
 
+def one_line(error: BaseException) -> str:
+    """Return what went wrong in someone else's code, short and without line breaks."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+
+
 def checked_task(
     name: str,
     train: Pair,
@@ -184,7 +190,9 @@ def _as_array(where: str, values: ArrayLike) -> Array:
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: the array must be rectangular; got {error}.") from error
+        raise InputError(
+            f"{where}: the array must be rectangular; got {one_line(error)}."
+        ) from error
 
 
 def _checked_classes(

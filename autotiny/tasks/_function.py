@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from autotiny.errors import InputError
 from autotiny.tasks._base import Split, Task
-from autotiny.tasks._checks import Pair, checked_task
+from autotiny.tasks._checks import Pair, checked_task, one_line
 
 
 def load(spec: str, seed: int) -> Task:
@@ -28,7 +28,7 @@ def load(spec: str, seed: int) -> Task:
             raise
         except Exception as error:
             raise InputError(
-                f"{spec}: the function must return a task; got {type(error).__name__}: {error}."
+                f"{spec}: the function must return a task; got {one_line(error)}."
             ) from error
     if not isinstance(task, Task):
         raise InputError(
@@ -56,7 +56,7 @@ def _find(spec: str) -> Callable[..., object]:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise InputError(
-            f"{spec}: the module must be importable from here; got {type(error).__name__}: {error}."
+            f"{spec}: the module must be importable from here; got {one_line(error)}."
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):

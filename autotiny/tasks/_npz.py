@@ -2,15 +2,14 @@
 
 import zipfile
 import zlib
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import Pair, checked_task
+from autotiny.tasks._checks import Pair, checked_task, one_line
 
 _SPLITS = ("train", "val", "test")
 _KEYS = tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xy")
@@ -48,15 +47,22 @@ def load(path: str, seed: int) -> Task:
 
 
 def _read(path: str) -> dict[str, NDArray[Any]]:
-    if not Path(path).is_file():
-        raise InputError(f"Data file must exist; got {path!r}, which is not a file.")
     try:
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{path}: the file must be an npz archive as numpy.savez writes it.")
         # opened here because numpy leaves a file open whose archive turns out to be damaged
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            wanted = [key for key in archive.files if key[:2] in ("x_", "y_")]
-            wanted += [key for key in archive.files if key == "class_names"]
+        with open(path, "rb") as file:
+            return _read_archive(path, file)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise InputError(f"Data file must be readable; got {path!r}: {reason}.") from error
+
+
+def _read_archive(path: str, file: BinaryIO) -> dict[str, NDArray[Any]]:
+    if not zipfile.is_zipfile(file):
+        raise InputError(f"{path}: the file must be an npz archive as numpy.savez writes it.")
+    file.seek(0)
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            wanted = [k for k in archive.files if k[:2] in ("x_", "y_") or k == "class_names"]
             return {key: _array(path, key, archive[key]) for key in wanted}
     except _DAMAGE as error:
         if "Object arrays" in str(error):  # any other talk of pickles is a file of no known kind
@@ -64,18 +70,13 @@ def _read(path: str) -> dict[str, NDArray[Any]]:
                 f"{path}: arrays must hold numbers; got pickled Python objects, which are not "
                 "loaded because they can run code."
             ) from error
-        raise InputError(f"{path}: the archive must be readable; got {_reason(error)}.") from error
+        raise InputError(f"{path}: the archive must be readable; got {one_line(error)}.") from error
 
 
 def _array(path: str, key: str, value: object) -> NDArray[Any]:
     if not isinstance(value, np.ndarray):  # numpy gives the raw bytes of members it cannot parse
         raise InputError(f"{path}: the archive must be readable; got a damaged {key}.")
     return value
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
 
 
 def _pair(path: str, arrays: dict[str, NDArray[Any]], split: str) -> Pair | None:

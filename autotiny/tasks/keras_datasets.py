@@ -6,7 +6,7 @@ from contextlib import redirect_stdout
 
 from autotiny.errors import InputError
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import checked_task
+from autotiny.tasks._checks import checked_task, one_line
 
 CLASS_NAMES = {
     "mnist": tuple("0123456789"),
@@ -41,6 +41,6 @@ def load(name: str, seed: int) -> Task:
     except Exception as error:  # Keras raises a bare Exception for a failed download
         raise InputError(
             f"{name} must be downloadable or already at {_CACHED_AS[name]}, or be given "
-            f"as FILE.npz; got {type(error).__name__}: {' '.join(str(error).split())}."
+            f"as FILE.npz; got {one_line(error)}."
         ) from error
     return checked_task(name, train, test=test, class_names=CLASS_NAMES[name], seed=seed)

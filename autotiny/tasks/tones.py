@@ -4,7 +4,9 @@ Nothing here is recorded sound. The shape is that of MLPerf Tiny keyword spottin
 10 coefficients, 12 classes. A class is a word: three of four syllables in a fixed order, where a
 syllable is a short ridge of energy that rises, falls, stays or bends. The same syllables occur in
 all words, so a model has to find out their order, wherever the word begins and however fast it
-is spoken, under noise and beside a stray syllable: a linear model cannot, a small one partly.
+is spoken, under noise and beside a stray syllable. On validation data a linear model reaches
+about 0.5 and a DS-CNN of four blocks 0.70 with 8 filters, 0.89 with 16, 0.95 with 32
+and 0.98 with 64.
 """
 
 from itertools import permutations

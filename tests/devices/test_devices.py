@@ -132,6 +132,10 @@ def test_circle(write):
     refused(path, r"circle c\.yaml -> a\.yaml -> b\.yaml -> c\.yaml")
 
 
+def test_inheriting_from_itself_by_another_spelling(write, tmp_path):
+    refused(write(inherits=f"../{tmp_path.name}/mine.yaml"), r"circle mine\.yaml -> mine\.yaml")
+
+
 def test_inheriting_from_itself(write):
     refused(write(inherits="mine.yaml"), r"circle mine\.yaml -> mine\.yaml")
 
@@ -204,6 +208,8 @@ def test_file_that_is_no_device(tmp_path, content, sentence):
 
 def test_missing_file_and_folder(tmp_path):
     refused(str(tmp_path / "none.yaml"), "must be readable; got .*none.yaml.*No such file")
+    refused("null\0.yaml", "must be readable")
+    refused("a" * 5000 + ".yaml", "must be readable; got .*File name too long")
     (tmp_path / "folder.yaml").mkdir()
     refused(str(tmp_path / "folder.yaml"), "must be readable; got .*folder.yaml.*directory")
 

@@ -35,7 +35,7 @@ def needs(path):
     return plain()
 
 def fails():
-    raise KeyError("no such\\ncolumn")
+    raise ValueError("no such\\ncolumn")
 
 def wrong():
     return X, Y
@@ -83,7 +83,7 @@ def test_task_made_by_hand_is_checked():
         ("my_data_package.source:none", "must be a function .*no such name"),
         ("my_data_package.source:constant", "must be a function .*got a int"),
         ("my_data_package.source:needs", "no argument but seed; got path"),
-        ("my_data_package.source:fails", "must return a task; got KeyError: 'no such"),
+        ("my_data_package.source:fails", "must return a task; got ValueError: no such column"),
         ("my_data_package.source:wrong", "must return an autotiny.tasks.Task; got tuple"),
         ("my_data_package.source:tuples", "validation must be an autotiny.tasks.Split; got tuple"),
         ("my_data_package.absent:load", "must be importable.*No module named"),

@@ -88,12 +88,17 @@ def archive():
 
 
 def test_missing_file(tmp_path):
-    refused(str(tmp_path / "none.npz"), "must exist; got .*none.npz")
+    refused(str(tmp_path / "none.npz"), "must be readable; got .*none.npz.*No such file")
 
 
 def test_folder(tmp_path):
     (tmp_path / "folder.npz").mkdir()
-    refused(str(tmp_path / "folder.npz"), "not a file")
+    refused(str(tmp_path / "folder.npz"), "must be readable; got .*folder.npz.*directory")
+
+
+@pytest.mark.parametrize("path", ["a" * 5000 + ".npz", "null\0.npz", ".npz"])
+def test_path_that_no_file_can_have(path):
+    refused(path, "must be readable")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autotiny.errors import InputError
-from autotiny.tasks import Task, load_task, task_names
+from autotiny.tasks import Task, keras_datasets, load_task, task_names
 
 #: Built-in tasks that need no download, with samples, input shape and classes.
 TASKS = {
@@ -19,6 +19,10 @@ TASKS = {
 @pytest.fixture(scope="module", params=TASKS)
 def task(request: pytest.FixtureRequest) -> Task:
     return load_task(request.param, seed=0)
+
+
+def test_every_built_in_task_is_tested():
+    assert set(task_names()) == set(TASKS) | set(keras_datasets.CLASS_NAMES)
 
 
 def splits(task: Task):
