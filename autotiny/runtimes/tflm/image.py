@@ -207,7 +207,8 @@ class _ImageWriter:
             (
                 (2, "UOffsetTRelative", self._vector(np.array(quantization.scales, "<f4"))),
                 (3, "UOffsetTRelative", self._vector(np.array(points, "<i8"))),
-                (6, "Int32", quantization.axis),
+                # With one scale the axis means nothing, but DECODE refuses any other than 0.
+                (6, "Int32", quantization.channel_axis),
             )
         )
 

@@ -1,23 +1,250 @@
-"""From a full quantised .tflite to the smallest image that a target runs bit for bit."""
+"""From a full quantised .tflite to the smallest image that a target runs bit for bit.
 
+Every weight tensor gets the encoding that makes image plus runtime code smallest; among equals the
+one with the smaller arena, then the one without DECODE. An arena limit rules out what it cannot
+hold.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from autotiny.errors import InputError
 from autotiny.runtimes._base import Packed, Target
-from autotiny.runtimes.tflm import graph as tflite
+from autotiny.runtimes.tflm.arena import predict_arena
+from autotiny.runtimes.tflm.code_size import runtime_bytes
+from autotiny.runtimes.tflm.encodings import ENCODINGS, HEADER_BYTES, Weights
+from autotiny.runtimes.tflm.graph import INT4, INT8, Graph, Tensor, read_graphs
 from autotiny.runtimes.tflm.image import write_image
+from autotiny.runtimes.tflm.planner import align_up
+from autotiny.runtimes.tflm.reader import read_model
+from autotiny.runtimes.tflm.rewrite import (
+    WEIGHTED,
+    WEIGHTS_INPUT,
+    Slot,
+    apply,
+    decode_overhead_bytes,
+    stored_bytes,
+    weights_of,
+)
+from autotiny.runtimes.tflm.selection import Option, choose
+from autotiny.runtimes.tflm.storage_rules import refusal
+
+_DECODE = "TFLM_DECODE"
+_NAMES = {INT8: "int8", INT4: "int4"}
 
 
-def pack(model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
+def pack(
+    model: bytes,
+    target: Target,
+    *,
+    arena_limit: int | None = None,
+    encodings: Mapping[str, str] | None = None,
+    allowed: Collection[str] | None = None,
+) -> Packed:
     """Return the image of a model and how each weight tensor is stored in it.
 
     Args:
         model: Full quantised .tflite with tensor names.
         target: What the image must run on.
-        arena_limit: Arena bytes that the choice of encodings must not exceed; None: no limit.
+        arena_limit: Arena bytes that the choice of encodings must not exceed; None: no limit. A
+            model that is larger whatever its encodings gets the ones with the smallest arena.
+        encodings: Encoding by tensor name, used whatever it costs.
+        allowed: Names of the encodings to choose from, int8 always among them; None: all.
+
+    Raises:
+        InputError: If the model cannot be read, or an encoding asked for is unknown or refused.
     """
-    graphs = tflite.read_graphs(model)
-    encodings = {
-        graph.tensors[op.inputs[1]].name: "int8"
-        for graph in graphs
-        for op in graph.operators
-        if op.code in (3, 4, 9) and graph.tensors[op.inputs[1]].data is not None
-    }
-    return Packed(write_image(graphs), encodings)
+    return _Packer(read_graphs(model), target, encodings or {}, allowed).pack(arena_limit)
+
+
+class _Packer:
+    """One model on one target."""
+
+    def __init__(
+        self,
+        graphs: tuple[Graph, ...],
+        target: Target,
+        forced: Mapping[str, str],
+        allowed: Collection[str] | None,
+    ) -> None:
+        self._graphs, self._graph, self._target = graphs, graphs[0], target
+        self._weights = {s: weights_of(self._graph.tensors[s.tensor]) for s in _slots(graphs[0])}
+        for name in (*forced.values(), *(allowed or ())):
+            if name not in ENCODINGS:
+                raise InputError(
+                    f"An encoding must be one of {', '.join(ENCODINGS)}; got {name!r}."
+                )
+        self._allowed = set(ENCODINGS) if allowed is None else {"int8", *allowed}
+        self._forced = {self._find(name, code): code for name, code in forced.items()}
+
+    def pack(self, arena_limit: int | None) -> Packed:
+        if arena_limit is not None:
+            return self._pack_within(arena_limit)
+        plain = self._choose(self._options({}, decode=False))
+        if not self._decode_may_pay():
+            return self._packed(plain, self._image(plain))
+        candidates = [plain, self._choose(self._options({}, decode=True))]
+        images = [self._image(choice) for choice in candidates]
+        flash = [
+            len(image) + self._code(choice)
+            for choice, image in zip(candidates, images, strict=True)
+        ]
+        best = flash.index(min(flash))
+        return self._packed(candidates[best], images[best])
+
+    def _pack_within(self, arena_limit: int) -> Packed:
+        """Choose by the model of ``selection``, then hold the result against the true arena."""
+        live, tail = self._dense_arena()
+        options = self._options(live, decode=True)
+        head_limit: int | None = None
+        while True:
+            choice = self._choose(options, head_limit)
+            image = self._image(choice)
+            excess = predict_arena(read_model(image), self._target).smallest - arena_limit
+            if excess <= 0 or (head_limit is not None and head_limit < 0):
+                return self._packed(choice, image)
+            head_limit = arena_limit - tail if head_limit is None else head_limit - excess
+
+    def _dense_arena(self) -> tuple[Mapping[int, int], int]:
+        """Return what lives while each operator runs, and the tail, with all weights dense int8."""
+        image = self._image(dict.fromkeys(self._weights, "int8"))
+        arena = predict_arena(read_model(image), self._target)
+        live = {
+            position: sum(b.size for b in arena.buffers if b.first <= position + 1 <= b.last)
+            for position in range(len(self._graph.operators))
+        }
+        return live, arena.tail
+
+    def _choose(
+        self, options: Mapping[Slot, Sequence[Option]], head_limit: int | None = None
+    ) -> dict[Slot, str]:
+        chosen = choose(
+            list(options.values()),
+            decode_code_bytes=self._decode_code_bytes,
+            head_limit=head_limit,
+        )
+        return {slot: option.encoding for slot, option in zip(options, chosen, strict=True)}
+
+    def _options(self, live: Mapping[int, int], *, decode: bool) -> dict[Slot, list[Option]]:
+        """Return what is possible for each slot; forced encodings leave no choice."""
+        result = {}
+        for slot, weights in self._weights.items():
+            names = [self._forced[slot]] if slot in self._forced else self._possible(slot, decode)
+            result[slot] = [
+                Option(
+                    encoding=name,
+                    flash_bytes=stored_bytes(name, weights),
+                    head_bytes=live.get(slot.operator, 0) + self._buffer_bytes(name, weights),
+                    needs_decode=ENCODINGS[name].needs_decode,
+                )
+                for name in names
+            ]
+        return result
+
+    def _possible(self, slot: Slot, decode: bool) -> list[str]:
+        return [
+            name
+            for name in ENCODINGS
+            if name in self._allowed
+            and (decode or not ENCODINGS[name].needs_decode)
+            and self._refusal(slot, name) is None
+        ]
+
+    def _buffer_bytes(self, name: str, weights: Weights) -> int:
+        """Return the arena that weights take while their operator runs."""
+        unpacked = name == "int4" and self._target.kernels == "reference"
+        return align_up(weights.size) if unpacked or ENCODINGS[name].needs_decode else 0
+
+    def _decode_may_pay(self) -> bool:
+        """Whether DECODE's code costs less than the most that encoding can save."""
+        if any(ENCODINGS[name].needs_decode for name in self._forced.values()):
+            return True
+        if not any(ENCODINGS[name].needs_decode for name in self._allowed):
+            return False
+        return sum(map(_most_saved, self._weights.values())) > self._decode_code_bytes
+
+    @cached_property
+    def _decode_code_bytes(self) -> int:
+        """Flash that the target's DECODE operator adds to the operators of this model."""
+        weighted = {WEIGHTED[self._graph.operators[slot.operator].code] for slot in self._weights}
+        return runtime_bytes({*weighted, _DECODE}, self._target) - runtime_bytes(
+            weighted, self._target
+        )
+
+    def _code(self, choice: Mapping[Slot, str]) -> int:
+        decodes = any(ENCODINGS[name].needs_decode for name in choice.values())
+        return self._decode_code_bytes if decodes else 0
+
+    def _image(self, choice: Mapping[Slot, str]) -> bytes:
+        return write_image(apply(self._graphs, choice))
+
+    def _packed(self, choice: Mapping[Slot, str], image: bytes) -> Packed:
+        encodings = {tensor.name: _NAMES[tensor.type] for tensor in _weight_tensors(self._graphs)}
+        encodings |= {self._graph.tensors[slot.tensor].name: name for slot, name in choice.items()}
+        return Packed(image, encodings)
+
+    def _refusal(self, slot: Slot, encoding: str) -> str | None:
+        operator = self._graph.operators[slot.operator]
+        return refusal(encoding, self._weights[slot], self._graph, operator, self._target)
+
+    def _find(self, name: str, encoding: str) -> Slot:
+        """Return the slot of a tensor that can be stored as asked.
+
+        Raises:
+            InputError: With the reason why it cannot.
+        """
+        for slot in self._weights:
+            if self._graph.tensors[slot.tensor].name == name:
+                reason = self._refusal(slot, encoding)
+                break
+        else:
+            reason = _no_slot_reason(self._graph, name)
+        if reason is not None:
+            raise InputError(f"Tensor {name!r} cannot be stored as {encoding} because {reason}.")
+        return slot
+
+
+def _most_saved(weights: Weights) -> int:
+    """Return a bound on what DECODE can save: it stores a bit per value, unless all are equal."""
+    least = 0 if weights.values.min() == weights.values.max() else weights.size // 8
+    return max(0, weights.size - least - HEADER_BYTES - decode_overhead_bytes())
+
+
+def _weight_tensors(graphs: Sequence[Graph]) -> Iterator[Tensor]:
+    """Yield the constant int8 and int4 weights of operators whose weights can be encoded."""
+    for graph in graphs:
+        for operator in graph.operators:
+            if operator.code in WEIGHTED:
+                tensor = graph.tensors[operator.inputs[WEIGHTS_INPUT]]
+                if tensor.data is not None and tensor.type in _NAMES:
+                    yield tensor
+
+
+def _slots(graph: Graph) -> Iterator[Slot]:
+    """Yield where weights can be encoded: constants with one use."""
+    for position, operator in enumerate(graph.operators):
+        if operator.code not in WEIGHTED:
+            continue
+        index = operator.inputs[WEIGHTS_INPUT]
+        tensor = graph.tensors[index]
+        once = len(list(graph.uses(index))) == 1 and index not in graph.outputs
+        if once and tensor.data is not None and tensor.type in _NAMES and not tensor.is_variable:
+            yield Slot(position, index)
+
+
+def _no_slot_reason(graph: Graph, name: str) -> str:
+    """Return why a tensor of this name has no slot."""
+    for index, tensor in enumerate(graph.tensors):
+        if tensor.name != name:
+            continue
+        if tensor.data is None:
+            return "only constants can be encoded and it is an activation"
+        uses = len(list(graph.uses(index)))
+        if uses > 1:
+            return f"weights must have one use, as DECODE runs right before it, and it has {uses}"
+        return (
+            f"only int8 or int4 weights of {', '.join(WEIGHTED.values())} can be encoded and it "
+            "is none"
+        )
+    names = ", ".join(graph.tensors[slot.tensor].name for slot in _slots(graph))
+    return f"the model has no such tensor (its weights are {names or 'none'})"
