@@ -33,7 +33,7 @@ def features_are_numeric(x: Array) -> str | None:
 
 
 def features_have_known_rank(x: Array) -> str | None:
-    """Features must have shape (n, features), (n, rows, columns) or (n, rows, columns, channels)."""
+    """Features must have shape (n, features), (n, rows, cols) or (n, rows, cols, channels)."""
     return None if x.ndim in _RANKS else f"shape {x.shape}"
 
 
