@@ -8,7 +8,7 @@ class AutotinyError(Exception):
 
 
 class InputError(AutotinyError):
-    """Something the user gave is wrong: the message says the rule, the value and what is allowed."""
+    """Something the user gave is wrong: the message says the rule, the value and what is legal."""
 
     exit_code = 2
 

@@ -4,6 +4,7 @@ The one description that base-model families produce, the width multiplier cuts,
 lowering writes; none of them needs the others, and only training needs TensorFlow.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -162,8 +163,11 @@ def initial_weights(network: Network, seed: int) -> Weights:
     return weights
 
 
-def fold_batch_norm(network: Network, weights: Weights) -> Weights:
-    """Return kernels and biases only, with batch norm folded in (Jacob et al. 2018, section 3.2)."""
+def fold_batch_norm(network: Network, weights: Weights) -> tuple[Network, Weights]:
+    """Return the same function without batch norm (Jacob et al. 2018, section 3.2).
+
+    A layer without batch norm passes through; folding twice changes nothing.
+    """
     folded: Weights = {}
     for layer in network.weight_layers:
         kernel = weights[f"{layer.name}/kernel"]
@@ -178,4 +182,8 @@ def fold_batch_norm(network: Network, weights: Weights) -> Weights:
         else:
             folded[f"{layer.name}/kernel"] = kernel
             folded[f"{layer.name}/bias"] = weights[f"{layer.name}/bias"]
-    return folded
+    layers = (
+        dataclasses.replace(layer, batch_norm=False) if isinstance(layer, WeightLayer) else layer
+        for layer in network.layers
+    )
+    return dataclasses.replace(network, layers=tuple(layers)), folded

@@ -3,12 +3,15 @@
 Nothing outside a runtime's own package may assume which runtime it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autotiny.network import Network
+from autotiny.precision import LayerPrecision
 
 KernelSet = Literal["reference", "cmsis-nn"]
 
@@ -101,10 +104,35 @@ class Packed:
     encodings: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class PrecisionCosts:
+    """What the precisions of a network's layers would cost in flash, before anything is lowered.
+
+    Attributes:
+        options: Layer name to the precisions other than int8 that the target can run.
+        layer_bytes: Weight bytes of a layer at a precision.
+        code_bytes: Part of the runtime to the bytes it takes once, if anything needs it.
+        needs: The parts of ``code_bytes`` that a precision needs.
+    """
+
+    options: Mapping[str, Sequence[LayerPrecision]]
+    layer_bytes: Callable[[str, LayerPrecision], int]
+    code_bytes: Mapping[str, int]
+    needs: Callable[[LayerPrecision], frozenset[str]]
+
+
 class Runtime(Protocol):
     """One inference runtime for microcontrollers."""
 
     name: str
+
+    def precision_costs(self, network: Network, target: Target) -> PrecisionCosts:
+        """Return the precisions that each layer may have on a target, and what they cost."""
+        ...
+
+    def overhead_ram_bytes(self, target: Target) -> int:
+        """Return the RAM that the runtime takes besides the arena: statics and stack reserve."""
+        ...
 
     def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
         """Turn a full quantised .tflite into the smallest image the target runs bit for bit.

@@ -1,0 +1,263 @@
+"""The commands of ``autotiny`` and their options; what they do is in ``autotiny.commands``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="autotiny",
+    help="Search for machine-learning models that fit microcontrollers.",
+    epilog="Start with: autotiny search --flash 300KB --ram 520KB",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _studies() -> list[str]:
+    """Complete the names of studies."""
+    import os
+
+    folder = Path(os.environ.get("AUTOTINY_STUDIES", "studies"))
+    return sorted(path.parent.name for path in folder.glob("*/study.db"))
+
+
+def _devices() -> list[str]:
+    """Complete the names of devices."""
+    from autotiny.devices import device_names
+
+    return device_names()
+
+
+def _spaces() -> list[str]:
+    """Complete the names of search spaces."""
+    from autotiny.resources import resource_dir
+
+    return sorted(path.stem for path in resource_dir("search_spaces").glob("*.yaml"))
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a study.", autocompletion=_studies)
+]
+Flash = Annotated[
+    str | None,
+    typer.Option("--flash", metavar="SIZE", help="Flash budget, such as 300KB (1 KB = 1024 B)."),
+]
+Ram = Annotated[str | None, typer.Option("--ram", metavar="SIZE", help="RAM budget.")]
+AppFlash = Annotated[
+    str | None,
+    typer.Option("--app-flash", metavar="SIZE", help="Flash your own application takes."),
+]
+AppRam = Annotated[
+    str | None, typer.Option("--app-ram", metavar="SIZE", help="RAM your own application takes.")
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="TIME",
+        help="Latency budget, such as 20ms (predicted; needs --device).",
+    ),
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Board that sets budgets, kernels and clock: see `autotiny devices`, or a .yaml.",
+        autocompletion=_devices,
+    ),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option("--trials", min=1, help="How many trials the study shall have in all."),
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        import autotiny
+
+        print(f"autotiny {autotiny.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (any position).")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: autotiny search --data my.npz --space ds_cnn --device nrf52840")
+def search(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="digits (default), tones, mnist, fashion_mnist, cifar10, FILE.npz or "
+            "package.module:function.",
+        ),
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space",
+            metavar="NAME|FILE",
+            help="Search space: see `autotiny spaces`, or a .yaml.",
+            autocompletion=_spaces,
+        ),
+    ] = None,
+    flash: Flash = None,
+    ram: Ram = None,
+    app_flash: AppFlash = None,
+    app_ram: AppRam = None,
+    latency: Latency = None,
+    device: DeviceName = None,
+    trials: Trials = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="TIME", help="Ask for no more trials after, e.g. 30m."),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", metavar="NAME", help="Name of the new study.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of every random choice (default 0).")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option("--sampler", help="tpe (default), nsga2 or random.")
+    ] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option("--objectives", help="What to trade off (default accuracy,flash,ram)."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="Study file with these options."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change the search space: width=0.5, base.filters=[8,16], training.epochs=30.",
+        ),
+    ] = None,
+) -> int:
+    """Search for models that fit a budget; ends with the front."""
+    from autotiny.commands.search import run_search
+
+    options: dict[str, Any] = {
+        "data": data,
+        "space": space,
+        "flash": flash,
+        "ram": ram,
+        "app_flash": app_flash,
+        "app_ram": app_ram,
+        "latency": latency,
+        "device": device,
+        "trials": trials,
+        "timeout": timeout,
+        "study": study,
+        "seed": seed,
+        "sampler": sampler,
+        "objectives": objectives,
+    }
+    return run_search(options, config, tuple(assignments or ()))
+
+
+@app.command(epilog="Example: autotiny resume digits-cnn --trials 80")
+def resume(name: Name, trials: Trials = None) -> int:
+    """Go on with a study, with its stored configuration."""
+    from autotiny.commands.search import run_resume
+
+    return run_resume(name, trials)
+
+
+@app.command()
+def studies() -> None:
+    """List the studies in this folder."""
+    from autotiny.commands.studies import list_studies
+
+    list_studies()
+
+
+@app.command()
+def spaces() -> None:
+    """List the search spaces that come with autotiny."""
+    from autotiny.commands.studies import list_spaces
+
+    list_spaces()
+
+
+@app.command(epilog="Example: autotiny front digits-cnn --flash 40KB --format json")
+def front(
+    name: Name,
+    flash: Flash = None,
+    ram: Ram = None,
+    latency: Latency = None,
+    output: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")
+    ] = "table",
+) -> int:
+    """Show the non-dominated trials that fit; another budget re-ranks without training."""
+    from autotiny.commands.front import show_front
+
+    return show_front(name, flash, ram, latency, output)
+
+
+@app.command(epilog="Example: autotiny show digits-cnn --trial 12 --test")
+def show(
+    name: Name,
+    trial: Annotated[int, typer.Option("--trial", help="Number of a finished trial.")],
+    test: Annotated[
+        bool, typer.Option("--test", help="Also score the model on the test split.")
+    ] = False,
+) -> None:
+    """Show one trial: hyperparameters, precision plan, encodings, footprint, scores."""
+    from autotiny.commands.show import show_trial
+
+    show_trial(name, trial, test)
+
+
+@app.command(epilog="Example: autotiny export digits-cnn --pick knee --target arduino --out fw")
+def export(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
+    trial: Annotated[int | None, typer.Option("--trial", help="Number of a trial.")] = None,
+    pick: Annotated[
+        str | None, typer.Option("--pick", help="From the front: knee, accuracy, flash or ram.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")
+    ] = "generic",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a bundle that is already there.")
+    ] = False,
+) -> None:
+    """Write a model as .tflite, C array and firmware, proved bit for bit."""
+    from autotiny.commands.export import export_trial
+
+    export_trial(name, trial, pick, target, out, force)
+
+
+@app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
+def check(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")],
+    flash: Flash = None,
+    ram: Ram = None,
+    app_flash: AppFlash = None,
+    app_ram: AppRam = None,
+    latency: Latency = None,
+    device: DeviceName = None,
+) -> int:
+    """Say whether a model fits, with a breakdown; exit code 3 if it does not."""
+    from autotiny.commands.check import check_model
+
+    return check_model(model, flash, ram, app_flash, app_ram, latency, device)

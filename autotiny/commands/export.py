@@ -1,0 +1,68 @@
+"""``autotiny export``."""
+
+from pathlib import Path
+from typing import get_args
+
+from autotiny.errors import InputError
+from autotiny.evaluation import device_accuracy
+from autotiny.front import Pick, TrialRecord, pick
+from autotiny.report.console import console
+from autotiny.report.tables import footprint_table
+from autotiny.study import Search
+
+
+def export_trial(
+    name: str, number: int | None, how: str | None, ecosystem: str, out: Path, force: bool
+) -> None:
+    """Write and prove the bundle of one trial; the test split is scored here, once."""
+    from autotiny.export import BundleRequest, ecosystems, export_bundle
+
+    if (number is None) == (how is None):
+        raise InputError("An export takes one of --trial and --pick; give exactly one.")
+    if ecosystem not in ecosystems():
+        raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
+    search = Search.open(name)
+    record = search.record(number) if number is not None else _picked(search, how or "")
+    model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
+    task, config = search.task, search.config
+    validation = record.device_accuracy
+    if validation is None:
+        validation = device_accuracy(search.runtime, model, image, task.validation)
+    test = device_accuracy(search.runtime, model, image, task.test)
+    manifest = export_bundle(
+        BundleRequest(
+            project=name,
+            model=model,
+            image=image,
+            target=config.device,
+            runtime=search.runtime,
+            footprint=record.footprint,
+            class_names=task.class_names,
+            test_x=task.test.x,
+            test_y=task.test.y,
+            study=name,
+            trial=record.number,
+            parameters=record.parameters,
+            scores={"validation_accuracy": validation, "test_accuracy": test},
+            encodings=record.encodings,
+            ecosystem=ecosystem,  # type: ignore[arg-type]
+        ),
+        out,
+        force=force,
+    )
+    say = console().print
+    say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
+    say(footprint_table(record.footprint, config.budget))
+    say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
+    say(f"  test accuracy       {test:.4f} (measured, {search.runtime.name})")
+    agreement = manifest.litert
+    say(
+        "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
+        f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
+    )
+
+
+def _picked(search: Search, how: str) -> TrialRecord:
+    if how not in get_args(Pick):
+        raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
+    return pick(search.front(), how)  # type: ignore[arg-type]

@@ -1,0 +1,81 @@
+"""``autotiny search`` and ``autotiny resume``."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autotiny.config import resolve_config
+from autotiny.front import closest
+from autotiny.report.console import console
+from autotiny.report.progress import search_progress
+from autotiny.report.tables import closest_table, front_table
+from autotiny.study import Search
+from autotiny.units import format_bytes, format_seconds
+
+
+def run_search(
+    options: Mapping[str, Any], config: Path | None, assignments: tuple[str, ...]
+) -> int:
+    """Start a study and search; return the exit code."""
+    resolved = resolve_config(options, config_file=config, assignments=assignments)
+    return _run(Search.create(resolved), None)
+
+
+def run_resume(name: str, trials: int | None) -> int:
+    """Go on with a study; return the exit code."""
+    return _run(Search.open(name), trials)
+
+
+def _run(search: Search, trials: int | None) -> int:
+    out, started = console(), time.monotonic()
+    total, done = trials or search.config.trials, len(search.records())
+    _announce(search, total, done)
+    try:
+        with search_progress(out, total, done) as report:
+            search.run(trials=trials, on_progress=report)
+    except KeyboardInterrupt:
+        kept = len(search.records())
+        out.print(f"\nInterrupted; {kept} finished trials are kept. Go on with:")
+        again = f" --trials {trials}" if trials else ""
+        out.print(f"  autotiny resume {shlex.quote(search.folder.name)}{again}", style="bold")
+        return 130
+    return _conclude(search, time.monotonic() - started)
+
+
+def _announce(search: Search, total: int, done: int) -> None:
+    config, task = search.config, search.task
+    limits = ", ".join(
+        f"{name} {format_bytes(size)}"
+        for name, size in (("flash", config.flash_bytes), ("RAM", config.ram_bytes))
+        if size is not None
+    )
+    shape = "x".join(str(n) for n in task.input_shape)
+    target = f"{config.device.name} ({config.device.kernels} kernels)"
+    console().print(
+        f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "
+        f"{len(task.test)} samples of {shape}, {task.classes} classes), {config.space.family}, "
+        f"budget {limits or 'none'}, target {target}, seed "
+        f"{config.seed}" + (f", {done} of {total} trials done" if done else "")
+    )
+
+
+def _conclude(search: Search, seconds: float) -> int:
+    out, name = console(), shlex.quote(search.folder.name)
+    records, budget = search.records(), search.config.budget
+    front = search.front()
+    rejected = sum(record.accuracy is None for record in records)
+    out.print(
+        f"\n{len(records)} trials ({rejected} over budget and not trained) "
+        f"in {format_seconds(seconds)}; {len(front)} on the front:"
+    )
+    if not front:
+        out.print("Nothing fits the budget. The closest trials:")
+        out.print(closest_table(closest(records, budget)))
+        out.print(f"Give more room, or search a smaller base: autotiny show {name} --trial N")
+        return 3
+    out.print(front_table(front, budget))
+    out.print("Next, export one (or --trial N):")
+    out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")
+    return 0

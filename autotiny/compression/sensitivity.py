@@ -1,0 +1,77 @@
+"""What lowering one layer's precision alone costs.
+
+Measured once per study on the base model: each layer in turn is lowered to each other precision
+while everything else stays int8, and the quantised flatbuffer is scored on validation data.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.evaluation import litert_outputs, mean_kl_divergence
+from autotiny.lowering import Ranges, lower
+from autotiny.network import Network, Weights
+from autotiny.precision import LayerPrecision
+from autotiny.tasks._base import Split
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Cost of one layer at one precision.
+
+    Attributes:
+        layer: Layer name.
+        precision: What that layer alone was lowered to.
+        accuracy_loss: Validation accuracy of int8 throughout minus that of this model.
+        kl_divergence: Of this model's outputs from the float model's, minus that of int8
+            throughout, in nats; smoother than accuracy, and below 0 where the layer gained.
+    """
+
+    layer: str
+    precision: LayerPrecision
+    accuracy_loss: float
+    kl_divergence: float
+
+
+def measure_sensitivity(
+    network: Network,
+    weights: Weights,
+    ranges: Ranges,
+    options: Mapping[str, Sequence[LayerPrecision]],
+    validation: Split,
+    float_logits: NDArray[np.float32],
+    *,
+    seed: int,
+    on_step: Callable[[], None] | None = None,
+) -> tuple[Sensitivity, ...]:
+    """Return the sensitivity of every layer to every option.
+
+    Args:
+        network: The base model without batch norm.
+        weights: Its trained weights.
+        ranges: Its activation ranges.
+        options: Precisions to try for each layer, int8 left out.
+        validation: What scores are measured on.
+        float_logits: The float base model's outputs on ``validation``, ``(n, classes)``.
+        seed: Of the clustering behind look-up tables.
+        on_step: Called after each measurement.
+    """
+
+    def measure(plan: Mapping[str, LayerPrecision]) -> tuple[float, float]:
+        snapped = snap_clustered(weights, plan_levels(network, weights, plan, seed=seed))
+        lowered = lower(network, snapped, plan, ranges)
+        outputs = litert_outputs(lowered, validation.x)
+        return outputs.accuracy(validation.y), mean_kl_divergence(float_logits, outputs.real)
+
+    base_accuracy, base_kl = measure({})
+    rows = []
+    for layer, precisions in options.items():
+        for precision in precisions:
+            accuracy, kl = measure({layer: precision})
+            rows.append(Sensitivity(layer, precision, base_accuracy - accuracy, kl - base_kl))
+            if on_step:
+                on_step()
+    return tuple(rows)

@@ -1,0 +1,227 @@
+"""The resolved configuration of a study: everything that decides its trials."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from autotiny.budget import Budget
+from autotiny.errors import InputError
+from autotiny.runtimes._base import Target
+from autotiny.space import (
+    SearchSpace,
+    first_problem,
+    parse_space,
+    parse_yaml,
+    read_space,
+    read_yaml,
+)
+from autotiny.units import parse_seconds, parse_size
+
+Objective = Literal["accuracy", "flash", "ram", "latency", "energy"]
+SamplerName = Literal["tpe", "nsga2", "random"]
+
+#: What each built-in task is searched with when no space is named.
+_DEFAULT_SPACES = {"digits": "cnn", "mnist": "cnn", "fashion_mnist": "cnn", "cifar10": "cnn"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class StudyConfig(BaseModel):
+    """Configuration of one study, as stored in ``config.yaml``.
+
+    Attributes:
+        study: Name, and folder in the studies directory.
+        data: What ``autotiny.tasks.load_task`` takes.
+        space: The whole search space, so that a study does not change when a file does.
+        flash_bytes: Budget; None is no limit.
+        ram_bytes: Budget; None is no limit.
+        latency_s: Budget on predicted latency; None is no limit.
+        app_flash_bytes: Flash of the user's own application.
+        app_ram_bytes: RAM of the user's own application.
+        trials: How many trials the study shall have.
+        timeout_s: When to stop asking for more; None is never.
+        seed: Of every random choice.
+        sampler: How candidates are proposed.
+        objectives: What the front trades off.
+        target: What the models will run on.
+        runtime: Which runtime they run in.
+        fingerprint: SHA-256 of the data.
+        version: autotiny's version when the study was made.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    study: str
+    data: str
+    space: SearchSpace
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    latency_s: float | None = None
+    app_flash_bytes: int = 0
+    app_ram_bytes: int = 0
+    trials: int = Field(default=40, ge=1)
+    timeout_s: float | None = None
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    sampler: SamplerName = "tpe"
+    objectives: tuple[Objective, ...] = ("accuracy", "flash", "ram")
+    target: dict[str, Any] = Field(default_factory=lambda: asdict(Target()))
+    runtime: Literal["tflm"] = "tflm"
+    fingerprint: str = ""
+    version: str = ""
+
+    @field_validator("study")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        return checked_name(value)
+
+    @field_validator("objectives")
+    @classmethod
+    def _accuracy_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "accuracy" not in value:
+            raise ValueError("must hold accuracy; without it the smallest model always wins")
+        if len(set(value)) != len(value):
+            raise ValueError(f"must name each objective once; got {', '.join(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _latency_needs_a_clock(self) -> "StudyConfig":
+        timed = {"latency", "energy"} & set(self.objectives) or self.latency_s
+        if timed and not self.target.get("clock_hz"):
+            raise ValueError(
+                "latency and energy need a device with a clock; name one with --device"
+            )
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """The limits a trial must keep."""
+        return Budget(self.flash_bytes, self.ram_bytes, self.latency_s)
+
+    @property
+    def device(self) -> Target:
+        """The target as the runtime takes it."""
+        return Target(**self.target)
+
+
+def checked_name(name: str) -> str:
+    """Return a study's name if it can be a folder's.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            "A study's name must be 1 to 64 letters, digits, dots, dashes or underscores and start "
+            f"with a letter or digit; got {name!r}."
+        )
+    return name
+
+
+def resolve_config(
+    options: Mapping[str, Any], *, config_file: Path | None, assignments: tuple[str, ...]
+) -> StudyConfig:
+    """Put command-line options, a study file and ``--set`` together.
+
+    In rising order of rank: defaults, study file, options, ``--set``.
+
+    Args:
+        options: Options as typed, by the keys of a study file; None is not given.
+        config_file: A study YAML.
+        assignments: ``key=value`` texts.
+
+    Raises:
+        InputError: Naming the key, the rule and the value given.
+    """
+    merged = read_yaml(config_file) if config_file else {}
+    source = str(config_file) if config_file else "options"
+    merged |= {key: value for key, value in options.items() if value is not None}
+    data = str(merged.pop("data", "digits"))
+    space = _resolve_space(merged.pop("space", None), data)
+    space = _assign(space, assignments)
+    fields: dict[str, Any] = {"data": data, "space": parse_space(space, "search space")}
+    fields["study"] = merged.pop("study", None) or _default_name(data, str(space.get("family")))
+    fields |= _sizes(merged)
+    if isinstance(merged.get("objectives"), str):
+        merged["objectives"] = [part.strip() for part in merged["objectives"].split(",")]
+    try:
+        return StudyConfig.model_validate(fields | merged)
+    except ValidationError as error:
+        raise InputError(f"{source}: {first_problem(error)}") from None
+
+
+def _sizes(merged: dict[str, Any]) -> dict[str, Any]:
+    """Take sizes and times out of ``merged`` and return them as numbers; devices come first."""
+    fields: dict[str, Any] = {}
+    if device := merged.pop("device", None):
+        from autotiny.devices import load_device
+
+        loaded = load_device(str(device))
+        target = loaded.to_target()
+        fields |= {"target": asdict(target)}
+        fields |= {"flash_bytes": loaded.flash_bytes, "ram_bytes": loaded.ram_bytes}
+    for key, zero in (("flash", False), ("ram", False), ("app_flash", True), ("app_ram", True)):
+        if (value := merged.pop(key, None)) is not None:
+            option = f"--{key.replace('_', '-')}"
+            fields[f"{key}_bytes"] = parse_size(value, name=option, allow_zero=zero)
+    for key in ("latency", "timeout"):
+        if (value := merged.pop(key, None)) is not None:
+            fields[f"{key}_s"] = parse_seconds(value, name=f"--{key}")
+    return fields
+
+
+def _resolve_space(space: Any, data: str) -> dict[str, Any]:
+    if space is None:
+        space = _DEFAULT_SPACES.get(data, "ds_cnn" if data == "tones" else "")
+    if isinstance(space, dict):
+        return dict(space)
+    return read_space(str(space)) if space else {"family": ""}
+
+
+def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Apply ``key=value`` texts; a bare key is a hyperparameter."""
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise InputError(f"--set takes key=value, such as width=0.5; got {text!r}.")
+        try:
+            parsed = parse_yaml(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {key} must be given a YAML value; got {value!r}.") from None
+        path = key.split(".")
+        if len(path) == 1 and path[0] not in SearchSpace.model_fields:
+            path = ["parameters", *path]
+        node = space
+        for part in path[:-1]:
+            child = node.get(part) or {}
+            if not isinstance(child, dict):
+                raise InputError(f"--set {key}: {part} holds no keys of its own.")
+            node[part] = dict(child)
+            node = node[part]
+        node[path[-1]] = parsed
+    return space
+
+
+def _default_name(data: str, family: str) -> str:
+    stem = Path(data).stem if data.endswith(".npz") else data.rpartition(":")[2]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{stem}-{family}").strip("-.")[:64]
+
+
+def save_config(config: StudyConfig, path: Path) -> None:
+    """Write ``config.yaml``."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=100)
+    path.write_text(f"# The configuration this study was started with.\n{text}", encoding="utf-8")
+
+
+def load_config(path: Path) -> StudyConfig:
+    """Read ``config.yaml``.
+
+    Raises:
+        InputError: If it was damaged.
+    """
+    try:
+        return StudyConfig.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None

@@ -1,0 +1,108 @@
+"""Score a quantised .tflite on a split: the artifact itself, never the float model behind it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.litert import litert_interpreter
+from autotiny.runtimes._base import Runtime
+from autotiny.tasks._base import Split
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """Affine map of a tensor: ``real = scale * (q - zero_point)``.
+
+    Attributes:
+        scale: Real units per step.
+        zero_point: The integer that stands for 0.
+    """
+
+    scale: float
+    zero_point: int
+
+    def quantise(self, x: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return int8 values, rounded half to even and saturated, as TFLM's converters do."""
+        steps = np.round(x / np.float32(self.scale)) + self.zero_point
+        return np.asarray(np.clip(steps, -128, 127), np.int8)
+
+    def dequantise(self, q: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Return the real values."""
+        return ((q.astype(np.float32) - self.zero_point) * self.scale).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a quantised model said about a set of samples.
+
+    Attributes:
+        quantised: int8 outputs, ``(n, classes)``.
+        real: The same in real units: logits.
+    """
+
+    quantised: NDArray[np.int8]
+    real: NDArray[np.float32]
+
+    def accuracy(self, y: NDArray[np.int64]) -> float:
+        """Return top-1 accuracy; of equal outputs the lowest index counts, as on the device."""
+        return float((self.quantised.argmax(axis=1) == y).mean())
+
+
+def io_quantisation(model: bytes) -> tuple[Quantisation, Quantisation]:
+    """Return how a model's input and output are quantised."""
+    return _io_of(litert_interpreter(model))
+
+
+def litert_outputs(model: bytes, x: NDArray[np.float32]) -> Outputs:
+    """Run all samples as one batch in LiteRT without delegates.
+
+    XNNPACK's bits differ from TFLM's; the builtin kernels' nearly never do.
+
+    Args:
+        model: Full quantised .tflite, int8 in and out.
+        x: Real samples, ``(n, *input_shape)``.
+    """
+    interpreter = litert_interpreter(model)
+    detail = interpreter.get_input_details()[0]
+    source, target = _io_of(interpreter)
+    interpreter.resize_tensor_input(detail["index"], [len(x), *detail["shape"][1:]])
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(detail["index"], source.quantise(x))
+    interpreter.invoke()
+    quantised = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return Outputs(quantised, target.dequantise(quantised))
+
+
+def device_accuracy(runtime: Runtime, model: bytes, image: bytes, split: Split) -> float:
+    """Return accuracy in the target's own runtime, sample by sample: the device's truth.
+
+    Args:
+        runtime: Runs the image.
+        model: The full model behind the image; tells how the input is quantised.
+        image: What would be flashed.
+        split: Real samples and labels.
+    """
+    source, target = io_quantisation(model)
+    quantised = runtime.outputs(image, source.quantise(split.x))
+    return Outputs(quantised, target.dequantise(quantised)).accuracy(split.y)
+
+
+def mean_kl_divergence(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the mean Kullback-Leibler divergence of two sets of logits, in nats."""
+    log_p, log_q = _log_softmax(reference), _log_softmax(other)
+    return float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean())
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float64)
+
+
+def _io_of(interpreter: Any) -> tuple[Quantisation, Quantisation]:
+    details = (interpreter.get_input_details()[0], interpreter.get_output_details()[0])
+    source, target = (
+        Quantisation(float(d["quantization"][0]), int(d["quantization"][1])) for d in details
+    )
+    return source, target

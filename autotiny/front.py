@@ -1,0 +1,132 @@
+"""The front: non-dominated feasible trials, what is closest when there is none, and picking."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from autotiny.budget import Budget
+from autotiny.errors import InputError
+from autotiny.runtimes._base import Footprint
+
+Pick = Literal["knee", "accuracy", "flash", "ram"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial, as a study stores it.
+
+    Attributes:
+        number: Its number in the study.
+        parameters: Hyperparameters that were chosen.
+        footprint: Of the artifact; of the untrained lowering if it was never trained.
+        accuracy: Validation accuracy in LiteRT; None if it was never trained.
+        device_accuracy: The same in the target's own runtime, once measured.
+        plan: Layer to precision, where not int8.
+        encodings: Weight tensor to how it is stored.
+        artifacts: ``model`` and ``image`` to their identifiers in the artifact store.
+        seconds: How long the trial took.
+    """
+
+    number: int
+    parameters: Mapping[str, Any]
+    footprint: Footprint
+    accuracy: float | None
+    device_accuracy: float | None
+    plan: Mapping[str, str]
+    encodings: Mapping[str, str]
+    artifacts: Mapping[str, str]
+    seconds: float
+
+    @property
+    def score(self) -> float:
+        """The accuracy to compare by: the device's where it is known; -1 if never trained."""
+        if self.device_accuracy is not None:
+            return self.device_accuracy
+        return -1.0 if self.accuracy is None else self.accuracy
+
+
+def objective_value(record: TrialRecord, objective: str) -> float:
+    """Return an objective of a trial such that smaller is better.
+
+    Raises:
+        KeyError: If the objective is unknown.
+    """
+    footprint = record.footprint
+    values: dict[str, float] = {
+        "accuracy": -record.score,
+        "flash": float(footprint.flash_bytes),
+        "ram": float(footprint.ram_bytes),
+        "latency": footprint.latency_s or 0.0,
+        "energy": footprint.energy_mj or 0.0,
+    }
+    return values[objective]
+
+
+def feasible(records: Sequence[TrialRecord], budget: Budget) -> list[TrialRecord]:
+    """Return the trained trials within a budget."""
+    return [r for r in records if r.accuracy is not None and budget.fits(r.footprint)]
+
+
+def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
+    """Return the non-dominated trials, most accurate first; of equals, the earliest."""
+    points = [tuple(objective_value(r, name) for name in objectives) for r in records]
+
+    def dominated(index: int) -> bool:
+        mine = points[index]
+        for other, theirs in enumerate(points):
+            if theirs == mine and other < index:
+                return True
+            if theirs != mine and all(a <= b for a, b in zip(theirs, mine, strict=True)):
+                return True
+        return False
+
+    front = [record for index, record in enumerate(records) if not dominated(index)]
+    return sorted(front, key=lambda r: (-r.score, r.footprint.flash_bytes, r.number))
+
+
+def closest(
+    records: Sequence[TrialRecord], budget: Budget, count: int = 5
+) -> list[tuple[TrialRecord, dict[str, float]]]:
+    """Return the trials that miss a budget by least, with what each lacks.
+
+    The distance is the sum of the relative excesses over the limits.
+    """
+
+    def lacks(record: TrialRecord) -> dict[str, float]:
+        return {name: v for name, v in budget.excess(record.footprint).items() if v > 0}
+
+    def distance(record: TrialRecord) -> float:
+        return sum(value / float(getattr(budget, name)) for name, value in lacks(record).items())
+
+    over = [record for record in records if lacks(record)]
+    return [(r, lacks(r)) for r in sorted(over, key=lambda r: (distance(r), r.number))[:count]]
+
+
+def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
+    """Return one trial of a front.
+
+    ``accuracy``, ``flash`` and ``ram`` take the best in that respect; ``knee`` the one farthest
+    towards the ideal from the line between the most accurate and the smallest (Kneedle, Satopaa et
+    al. 2011), over flash and accuracy.
+
+    Raises:
+        InputError: If the front is empty.
+    """
+    if not front:
+        raise InputError("There is nothing to pick: no trained trial fits the budget.")
+    if how != "knee":
+        return min(
+            front, key=lambda r: (objective_value(r, how), -r.score, r.footprint.flash_bytes)
+        )
+    flash = np.array([r.footprint.flash_bytes for r in front], float)
+    score = np.array([r.score for r in front], float)
+    gain = _unit(score) - _unit(flash)
+    return front[int(np.argmax(gain))]
+
+
+def _unit(values: Any) -> Any:
+    """Return values scaled to 0..1; all 0 when they are equal."""
+    spread = values.max() - values.min()
+    return (values - values.min()) / spread if spread > 0 else values * 0

@@ -1,0 +1,164 @@
+"""Tables of trials, for people and for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from autotiny.budget import Budget
+from autotiny.front import TrialRecord
+from autotiny.runtimes._base import Footprint
+from autotiny.units import format_bytes, format_seconds
+
+
+def front_row(record: TrialRecord) -> dict[str, Any]:
+    """Return a trial as one flat row; sizes are bytes, accuracy is on validation data."""
+    footprint = record.footprint
+    return {
+        "trial": record.number,
+        "accuracy": record.score,
+        "accuracy_litert": record.accuracy,
+        "flash_bytes": footprint.flash_bytes,
+        "ram_bytes": footprint.ram_bytes,
+        "model_bytes": footprint.model_bytes,
+        "runtime_bytes": footprint.runtime_bytes,
+        "arena_bytes": footprint.arena_bytes,
+        "macs": footprint.macs,
+        "params": footprint.params,
+        "instructions": footprint.instructions,
+        "latency_s": footprint.latency_s,
+        "energy_mj": footprint.energy_mj,
+    }
+
+
+def front_text(records: Sequence[TrialRecord], output: str) -> str:
+    """Return the front as ``json`` or ``csv`` text."""
+    rows = [front_row(record) for record in records]
+    if output == "json":
+        return json.dumps(rows, indent=2)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(front_row_keys()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def front_row_keys() -> tuple[str, ...]:
+    """Return the column names of ``front_row``."""
+    empty = Footprint(0, 0, 0, 0, 0, 0, 0, 0)
+    return tuple(front_row(TrialRecord(0, {}, empty, 0.0, 0.0, {}, {}, {}, 0.0)))
+
+
+def front_table(records: Sequence[TrialRecord], budget: Budget) -> Table:
+    """Return the front as a table, each column saying where its figures come from."""
+    table = Table(box=box.SIMPLE_HEAD, caption=_legend(records), caption_justify="left")
+    table.caption_style = "dim"
+    for title in ("trial", "accuracy", "flash", "of it model", "RAM", "of it arena", "MACs"):
+        table.add_column(title, justify="right", no_wrap=True)
+    timed = any(record.footprint.latency_s is not None for record in records)
+    if timed:
+        table.add_column("latency", justify="right", no_wrap=True)
+    table.add_column("compression", no_wrap=True)
+    for record in records:
+        footprint = record.footprint
+        cells = [
+            str(record.number),
+            f"{record.score:.4f}",
+            f"{footprint.flash_bytes:,}{_share(footprint.flash_bytes, budget.flash_bytes)}",
+            f"{footprint.model_bytes:,}",
+            f"{footprint.ram_bytes:,}{_share(footprint.ram_bytes, budget.ram_bytes)}",
+            f"{footprint.arena_bytes:,}",
+            f"{footprint.macs:,}",
+        ]
+        if timed:
+            cells.append(format_seconds(footprint.latency_s or 0.0))
+        table.add_row(*cells, compression(record))
+    return table
+
+
+def compression(record: TrialRecord) -> str:
+    """Return what was done to a trial's model in a few words."""
+    parameters = record.parameters
+    parts = [f"width {parameters['width']:.2f}"] if "width" in parameters else []
+    if parameters.get("sparsity"):
+        parts.append(f"sparsity {parameters['sparsity']:.2f}")
+    if parameters.get("distillation_alpha"):
+        parts.append("distilled")
+    low = sorted(set(record.plan.values()))
+    if low:
+        parts.append("+".join(low))
+    stored = sorted({name for name in record.encodings.values() if name != "int8"})
+    if stored:
+        parts.append(f"stored {', '.join(stored)}")
+    return ", ".join(parts)
+
+
+def _share(used: int, limit: int | None) -> str:
+    return f" ({used / limit:.0%})" if limit else ""
+
+
+def _legend(records: Sequence[TrialRecord]) -> str:
+    scored = any(record.device_accuracy is not None for record in records)
+    where = "in the target's runtime" if scored else "in LiteRT"
+    return (
+        f"accuracy: measured on validation data {where}; sizes in bytes; model: measured; "
+        "runtime code: from a table; arena: predicted for the 32-bit target"
+    )
+
+
+def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Table:
+    """Return the trials that miss a budget by least, and what each lacks."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("trial", "flash", "RAM", "lacks"):
+        table.add_column(title, justify="left" if title == "lacks" else "right", no_wrap=True)
+    for record, lacks in rows:
+        footprint = record.footprint
+        told = ", ".join(
+            f"{_amount(name, value)} of {_NAMES[name]}" for name, value in lacks.items()
+        )
+        table.add_row(
+            str(record.number), f"{footprint.flash_bytes:,}", f"{footprint.ram_bytes:,}", told
+        )
+    return table
+
+
+_NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
+
+
+def _amount(name: str, value: float) -> str:
+    return format_seconds(value) if name == "latency_s" else format_bytes(int(value))
+
+
+def footprint_table(footprint: Footprint, budget: Budget) -> Table:
+    """Return flash and RAM as parts that add up, beside the budget."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("region", "used", "budget", "%", "free"):
+        table.add_column(title, justify="left" if title == "region" else "right", no_wrap=True)
+    flash = (
+        ("model", footprint.model_bytes),
+        ("runtime code", footprint.runtime_bytes),
+        ("application", footprint.app_flash_bytes),
+    )
+    ram = (
+        ("tensor arena", footprint.arena_bytes),
+        ("statics and stack", footprint.overhead_ram_bytes),
+        ("application", footprint.app_ram_bytes),
+    )
+    _region(table, "flash", footprint.flash_bytes, budget.flash_bytes, flash)
+    _region(table, "RAM", footprint.ram_bytes, budget.ram_bytes, ram)
+    return table
+
+
+def _region(
+    table: Table, name: str, used: int, limit: int | None, parts: Sequence[tuple[str, int]]
+) -> None:
+    budget = ("-", "-", "-")
+    if limit is not None:
+        budget = (f"{limit:,}", f"{used / limit:.1%}", f"{limit - used:,}")
+    table.add_row(name, f"{used:,}", *budget, style="bold")
+    for part, size in parts:
+        table.add_row(f"  {part}", f"{size:,}")

@@ -1,0 +1,66 @@
+"""Which precisions TFLM's kernels take, and what they save, before anything is lowered."""
+
+import math
+
+from autotiny.network import Conv2D, DepthwiseConv2D, Network, WeightLayer
+from autotiny.precision import LayerPrecision
+from autotiny.runtimes._base import PrecisionCosts, Target
+from autotiny.runtimes.tflm.code_size import runtime_bytes
+
+#: What a DECODE operator adds to the flatbuffer: operator, two tensors, buffers, header.
+_DECODE_OVERHEAD_BYTES = 120
+#: A 16-bit layer between 8-bit ones: two QUANTIZE operators and their tensors.
+_REQUANTISE_OVERHEAD_BYTES = 160
+_UNIFORM_INT4 = LayerPrecision(weight_bits=4)
+_WIDE_ACTIVATIONS = LayerPrecision(activation_bits=16)
+_CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
+
+
+def precision_costs(network: Network, target: Target) -> PrecisionCosts:
+    """Return the precisions of every layer on a target.
+
+    16-bit activations go with 8-bit weights only, and packed 4-bit weights with convolutions and
+    per-tensor dense layers only: nothing else is accepted by TFLM's kernels. Below 4 bits, weights
+    are clustered and stored behind DECODE.
+    """
+    shapes = network.weight_shapes()
+
+    def options(layer: WeightLayer) -> list[LayerPrecision]:
+        legal = [_WIDE_ACTIVATIONS]
+        if target.has_int4 and not isinstance(layer, DepthwiseConv2D):
+            legal.append(_UNIFORM_INT4)
+        if target.has_decode:
+            legal += _CLUSTERED
+        return legal
+
+    def layer_bytes(layer: str, precision: LayerPrecision) -> int:
+        shape = shapes[f"{layer}/kernel"]
+        size = math.ceil(math.prod(shape) * precision.weight_bits / 8)
+        if precision.clustered:
+            size += _DECODE_OVERHEAD_BYTES + 16 + 2**precision.weight_bits
+        elif len(shape) == 4:
+            size += 4 * max(shape[2:] if shape[-1] == 1 else shape[-1:])  # a scale a channel
+        if precision.activation_bits == 16:
+            size += _REQUANTISE_OVERHEAD_BYTES
+        return size
+
+    def needs(precision: LayerPrecision) -> frozenset[str]:
+        parts = {"DECODE": precision.clustered, "QUANTIZE": precision.activation_bits == 16}
+        return frozenset(part for part, needed in parts.items() if needed)
+
+    return PrecisionCosts(
+        options={layer.name: options(layer) for layer in network.weight_layers},
+        layer_bytes=layer_bytes,
+        code_bytes=_code_bytes(network, target),
+        needs=needs,
+    )
+
+
+def _code_bytes(network: Network, target: Target) -> dict[str, int]:
+    """Return what DECODE and QUANTIZE add to the code this network needs anyway."""
+    kinds = {"CONV_2D" if isinstance(layer, Conv2D) else "FULLY_CONNECTED" for layer in network.weight_layers}
+    base = runtime_bytes(kinds, target)
+    return {
+        "DECODE": runtime_bytes(kinds | {"TFLM_DECODE"}, target) - base,
+        "QUANTIZE": runtime_bytes(kinds | {"QUANTIZE"}, target) - base,
+    }

@@ -1,0 +1,227 @@
+"""Where studies live: folders, files, the lock, and trials as they are stored."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from autotiny.config import StudyConfig, checked_name, load_config, save_config
+from autotiny.errors import AutotinyError, InputError
+from autotiny.front import TrialRecord
+from autotiny.runtimes._base import Footprint
+
+
+def studies_dir() -> Path:
+    """Return the folder of all studies: ``$AUTOTINY_STUDIES``, or ``studies`` where we are."""
+    return Path(os.environ.get("AUTOTINY_STUDIES", "studies"))
+
+
+def study_names() -> list[str]:
+    """Return the names of the studies there are."""
+    return sorted(path.parent.name for path in studies_dir().glob("*/study.db"))
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyFolder:
+    """The files of one study.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.name
+
+    @property
+    def database(self) -> Path:
+        """The Optuna study."""
+        return self.path / "study.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """The .tflite files of finished trials."""
+        return self.path / "artifacts"
+
+    @property
+    def cache(self) -> Path:
+        """Results of the once-per-study steps."""
+        return self.path / "cache"
+
+    def config(self) -> StudyConfig:
+        """Return the stored configuration."""
+        return load_config(self.path / "config.yaml")
+
+    @classmethod
+    def create(cls, config: StudyConfig) -> "StudyFolder":
+        """Make the folder of a new study.
+
+        Raises:
+            InputError: If the study exists or the folder cannot be written.
+        """
+        folder = cls(studies_dir() / checked_name(config.study))
+        if folder.database.exists():
+            raise InputError(
+                f"A new study must have a new name and {config.study!r} exists; go on with "
+                f"`autotiny resume {config.study}` or name another with --study."
+            )
+        try:
+            folder.artifacts.mkdir(parents=True, exist_ok=True)
+            save_config(config, folder.path / "config.yaml")
+        except OSError as error:
+            raise InputError(
+                f"Studies must be in a folder that can be written; {folder.path}: {error.strerror}."
+            ) from None
+        return folder
+
+    @classmethod
+    def open(cls, name: str) -> "StudyFolder":
+        """Return the folder of an existing study.
+
+        Raises:
+            InputError: If there is none, or its database is damaged.
+        """
+        folder = cls(studies_dir() / checked_name(name))
+        if not folder.database.is_file():
+            known = ", ".join(study_names()) or f"none in {studies_dir()}/"
+            raise InputError(f"A study must exist to be used; got {name!r}, there are: {known}.")
+        folder._check_database()
+        return folder
+
+    def _check_database(self) -> None:
+        try:
+            with contextlib.closing(sqlite3.connect(self.database)) as connection:
+                connection.execute("select count(*) from trials").fetchone()
+                (verdict,) = connection.execute("pragma quick_check").fetchone()
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            raise InputError(
+                f"{self.database} must be a sound Optuna database; SQLite says: {verdict}."
+            )
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the study for one process; a killed process lets go by itself.
+
+        Raises:
+            AutotinyError: If another process is searching this study.
+        """
+        with (self.path / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise AutotinyError(
+                    f"Study {self.name!r} is being searched by another process; wait for it to end."
+                ) from None
+            yield
+
+    def open_optuna(self, objectives: tuple[str, ...] = ()) -> Any:
+        """Return the Optuna study, making it if objectives are given.
+
+        Raises:
+            InputError: If the database is not a study of ours.
+        """
+        import optuna
+        from sqlalchemy.exc import SQLAlchemyError
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": 60}}
+            )
+            if objectives:
+                kinds = optuna.study.StudyDirection
+                directions = [
+                    kinds.MAXIMIZE if name == "accuracy" else kinds.MINIMIZE for name in objectives
+                ]
+                return optuna.create_study(
+                    study_name=self.name,
+                    storage=storage,
+                    directions=directions,
+                    load_if_exists=True,
+                )
+            return optuna.load_study(study_name=self.name, storage=storage)
+        except (KeyError, SQLAlchemyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{self.database} must hold the study {self.name!r}; {reason}."
+            ) from None
+
+    def artifact_store(self) -> Any:
+        """Return the Optuna artifact store."""
+        import optuna
+
+        self.artifacts.mkdir(exist_ok=True)
+        return optuna.artifacts.FileSystemArtifactStore(str(self.artifacts))
+
+    def put_artifact(self, trial: Any, name: str, content: bytes) -> str:
+        """Store a file of a running trial and return its identifier."""
+        import optuna
+
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / name
+            path.write_bytes(content)
+            return str(
+                optuna.artifacts.upload_artifact(
+                    artifact_store=self.artifact_store(), file_path=str(path), study_or_trial=trial
+                )
+            )
+
+    def get_artifact(self, record: TrialRecord, name: str) -> bytes:
+        """Return a file of a trial.
+
+        Raises:
+            InputError: If the trial was never trained or the file is gone.
+        """
+        identifier = record.artifacts.get(name)
+        if identifier is None:
+            raise InputError(
+                f"A trial must have been trained to have a model; trial {record.number} of "
+                f"{self.name} was over budget and was not."
+            )
+        path = self.artifacts / identifier
+        if not path.is_file():
+            raise InputError(f"The {name} of trial {record.number} must be at {path}; it is gone.")
+        return path.read_bytes()
+
+
+def footprint_to_json(footprint: Footprint) -> dict[str, Any]:
+    """Return a footprint as plain data."""
+    return dataclasses.asdict(footprint)
+
+
+def record_from_trial(trial: Any, study_attributes: Mapping[str, Any]) -> TrialRecord:
+    """Return a finished Optuna trial as autotiny sees it.
+
+    Args:
+        trial: A COMPLETE Optuna trial.
+        study_attributes: User attributes of its study; they hold what is measured after a trial has
+            ended, when Optuna no longer lets it change.
+    """
+    attributes: Mapping[str, Any] = trial.user_attrs
+    started, ended = trial.datetime_start, trial.datetime_complete
+    return TrialRecord(
+        number=trial.number,
+        parameters=dict(trial.params),
+        footprint=Footprint(**attributes["footprint"]),
+        accuracy=attributes.get("accuracy"),
+        device_accuracy=study_attributes.get(device_key(trial.number)),
+        plan=attributes.get("plan", {}),
+        encodings=attributes.get("encodings", {}),
+        artifacts=attributes.get("artifacts", {}),
+        seconds=(ended - started).total_seconds() if started and ended else 0.0,
+    )
+
+
+def device_key(number: int) -> str:
+    """Return the study attribute that holds a trial's accuracy in the target's runtime."""
+    return f"device_accuracy:{number}"

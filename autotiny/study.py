@@ -1,0 +1,389 @@
+"""The Optuna study: asking for candidates, telling what became of them, resuming.
+
+The only module that knows how a search proceeds. A trial that is over budget is told its true
+footprint as constraints and never trained. Random choices depend on the seed and on how many trials
+have finished, so an interrupted and resumed study ends like one that ran through.
+"""
+
+import contextlib
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from autotiny.base_model import BaseModel, build_base_network, train_base_model
+from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny.config import StudyConfig
+from autotiny.errors import InputError
+from autotiny.evaluation import device_accuracy
+from autotiny.front import TrialRecord, feasible, objective_value, pareto_front
+from autotiny.network import fold_batch_norm
+from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
+from autotiny.runtimes import get_runtime
+from autotiny.runtimes._base import Footprint, Runtime
+from autotiny.space import RULES, Candidate, Choices, Range, SearchSpace
+from autotiny.storage import StudyFolder, device_key, record_from_trial
+from autotiny.tasks import Task, load_task
+
+#: Accuracy told to Optuna for a trial that was never trained; its constraints say why.
+_UNTRAINED = 0.0
+#: Widths of the first candidates, otherwise uncompressed: they anchor the front's two ends.
+_ANCHOR_WIDTHS = (1.0, 0.5, 0.25)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search is; sent to ``on_progress`` whenever something happened.
+
+    Attributes:
+        stage: ``base``, ``sensitivity``, ``train`` or ``trial``.
+        done: Steps done of this stage: epochs, measurements, or finished trials.
+        total: Of how many.
+        record: The trial that just ended, in stage ``trial``.
+    """
+
+    stage: str
+    done: int
+    total: int
+    record: TrialRecord | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Search:
+    """One study, open for searching or looking."""
+
+    def __init__(self, folder: StudyFolder, config: StudyConfig) -> None:
+        self.folder, self.config = folder, config
+        self._optuna = folder.open_optuna(config.objectives)
+
+    @classmethod
+    def create(cls, config: StudyConfig) -> "Search":
+        """Start a new study; its data is loaded and checked before anything is written.
+
+        Raises:
+            InputError: If the data is bad, the study exists, or its folder cannot be written.
+        """
+        import autotiny
+
+        task = load_task(config.data, seed=config.seed)
+        build_base_network(task, config.space)
+        config = config.model_copy(
+            update={"fingerprint": task.fingerprint, "version": autotiny.__version__}
+        )
+        search = cls(StudyFolder.create(config), config)
+        search.__dict__["task"] = task
+        return search
+
+    @classmethod
+    def open(cls, name: str) -> "Search":
+        """Open an existing study.
+
+        Raises:
+            InputError: If there is none or it is damaged.
+        """
+        folder = StudyFolder.open(name)
+        return cls(folder, folder.config())
+
+    @cached_property
+    def task(self) -> Task:
+        """The study's data.
+
+        Raises:
+            InputError: If it is no longer the data the study was started with.
+        """
+        task = load_task(self.config.data, seed=self.config.seed)
+        if task.fingerprint != self.config.fingerprint:
+            sizes = ", ".join(
+                f"{name} {len(split)}"
+                for name, split in (
+                    ("train", task.train),
+                    ("validation", task.validation),
+                    ("test", task.test),
+                )
+            )
+            raise InputError(
+                f"A study must go on with the data it was started with; {self.config.data!r} has "
+                f"changed: its fingerprint is now {task.fingerprint[:12]}, was "
+                f"{self.config.fingerprint[:12]} (now {sizes}, shape {task.input_shape}, "
+                f"{task.classes} classes)."
+            )
+        return task
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What the study's models run in."""
+        return get_runtime(self.config.runtime)
+
+    def records(self) -> list[TrialRecord]:
+        """Return every finished trial, in order."""
+        import optuna
+
+        attributes = self._optuna.user_attrs
+        complete = self._optuna.get_trials(
+            deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)
+        )
+        return [record_from_trial(trial, attributes) for trial in complete]
+
+    def record(self, number: int) -> TrialRecord:
+        """Return one finished trial.
+
+        Raises:
+            InputError: If there is none of that number.
+        """
+        records = self.records()
+        for record in records:
+            if record.number == number:
+                return record
+        have = f"0..{records[-1].number}" if records else "none yet"
+        raise InputError(
+            f"A trial must have finished in study {self.folder.name!r}; got {number}, "
+            f"there are {have}."
+        )
+
+    def front(self, budget: Any = None) -> list[TrialRecord]:
+        """Return the front under a budget (the study's own by default), scored by the runtime.
+
+        Members are scored in the target's own runtime, which may move them; that is repeated until
+        every member of the front has such a score.
+        """
+        budget = budget or self.config.budget
+        while True:
+            front = pareto_front(feasible(self.records(), budget), self.config.objectives)
+            unscored = [record for record in front if record.device_accuracy is None]
+            if not unscored:
+                return front
+            for record in unscored:
+                score = device_accuracy(
+                    self.runtime,
+                    self.folder.get_artifact(record, "model"),
+                    self.folder.get_artifact(record, "image"),
+                    self.task.validation,
+                )
+                self._optuna.set_user_attr(device_key(record.number), score)
+
+    def run(self, *, trials: int | None = None, on_progress: OnProgress = lambda _: None) -> None:
+        """Search until the study has the asked number of trials or its time is up.
+
+        Args:
+            trials: How many trials the study shall have in all; the stored number by default.
+            on_progress: Told whenever something happened.
+
+        Raises:
+            KeyboardInterrupt: On Ctrl-C; every finished trial is stored.
+        """
+        total = trials or self.config.trials
+        with self.folder.lock():
+            self._retry_interrupted()
+            started = time.monotonic()
+            pipeline: Pipeline | None = None
+            while (done := len(self.records())) < total:
+                timeout = self.config.timeout_s
+                if timeout is not None and time.monotonic() - started > timeout:
+                    break
+                pipeline = pipeline or self.pipeline(on_progress)
+                record = self._trial(pipeline, done, on_progress)
+                on_progress(Progress("trial", done + 1, total, record))
+
+    def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
+        """Return the candidates' road; base model and sensitivity come from the cache if there."""
+        base = self._base_model(on_progress)
+        return Pipeline(
+            self.task,
+            base,
+            self._sensitivity(base, on_progress),
+            self.runtime,
+            self._spending(),
+            seed=self.config.seed,
+            batch_size=self.config.space.training.batch_size,
+        )
+
+    def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
+        """Return the sensitivity table of the base model."""
+        return self._sensitivity(self._base_model(on_progress), on_progress)
+
+    def _spending(self) -> Spending:
+        config = self.config
+        limit = None
+        if config.ram_bytes is not None:
+            overhead = self.runtime.overhead_ram_bytes(config.device)
+            limit = config.ram_bytes - config.app_ram_bytes - overhead
+        return Spending(config.device, config.app_flash_bytes, config.app_ram_bytes, limit)
+
+    def _base_model(self, on_progress: OnProgress) -> BaseModel:
+        config, total = self.config, self.config.space.training.epochs
+        cached = self._memory().cache(train_base_model, ignore=["on_epoch"])
+        base: BaseModel = cached(
+            self.task,
+            config.space,
+            representative_samples(self.task, config.seed),
+            seed=config.seed,
+            on_epoch=lambda epoch, _: on_progress(Progress("base", epoch, total)),
+        )
+        return base
+
+    def _sensitivity(self, base: BaseModel, on_progress: OnProgress) -> tuple[Sensitivity, ...]:
+        network, weights = fold_batch_norm(base.network, base.weights)
+        options = self.runtime.precision_costs(network, self.config.device).options
+        total = sum(len(precisions) for precisions in options.values())
+        done = 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            on_progress(Progress("sensitivity", done, total))
+
+        cached = self._memory().cache(measure_sensitivity, ignore=["on_step"])
+        table: tuple[Sensitivity, ...] = cached(
+            network,
+            weights,
+            base.ranges,
+            dict(options),
+            self.task.validation,
+            base.validation_logits,
+            seed=self.config.seed,
+            on_step=step,
+        )
+        return table
+
+    def _memory(self) -> Any:
+        import joblib
+
+        return joblib.Memory(self.folder.cache, verbose=0)
+
+    def _retry_interrupted(self) -> None:
+        """Close trials that a killed process left running and ask for their parameters again."""
+        import optuna
+
+        running = (optuna.trial.TrialState.RUNNING,)
+        for trial in self._optuna.get_trials(deepcopy=False, states=running):
+            self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            # The sampler, seeded alike, proposes the rest of the parameters again.
+            self._optuna.enqueue_trial(trial.params, skip_if_exists=False)
+
+    def _trial(self, pipeline: Pipeline, done: int, on_progress: OnProgress) -> TrialRecord:
+        import optuna
+
+        with _quiet_optuna():
+            self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + done)
+            if done == 0 and not self._optuna.get_trials(deepcopy=False):
+                for parameters in anchor_parameters(self.config.space):
+                    self._optuna.enqueue_trial(parameters)
+            trial = self._optuna.ask()
+            candidate = Candidate.from_parameters(suggest(trial, self.config.space))
+        try:
+            prepared = pipeline.prepare(candidate)
+            values = self._evaluate(trial, pipeline, prepared, done, on_progress)
+        except Exception:
+            self._optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
+            raise
+        self._optuna.tell(trial, values)
+        return self.record(trial.number)
+
+    def _evaluate(
+        self, trial: Any, pipeline: Pipeline, prepared: Prepared, done: int, on_progress: OnProgress
+    ) -> list[float]:
+        """Store what became of a candidate and return its objective values."""
+        # Constraints come first: a trial without them would count as feasible.
+        self._set_constraints(trial, prepared.artifact.footprint)
+        if not self.config.budget.fits(prepared.artifact.footprint):
+            trial.set_user_attr("footprint", dataclasses.asdict(prepared.artifact.footprint))
+            trial.set_user_attr("plan", {k: str(v) for k, v in prepared.plan.items()})
+            return self._values(trial, prepared.artifact.footprint, _UNTRAINED)
+        epochs = prepared.candidate.epochs
+        scored = pipeline.finish(
+            prepared,
+            seed=self.config.seed + done,
+            on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
+        )
+        artifact = scored.artifact
+        for name, content in (("model", artifact.model), ("image", artifact.packed.image)):
+            stored = trial.user_attrs.get("artifacts", {})
+            identifier = self.folder.put_artifact(trial, f"{name}.tflite", content)
+            trial.set_user_attr("artifacts", {**stored, name: identifier})
+        trial.set_user_attr("footprint", dataclasses.asdict(artifact.footprint))
+        trial.set_user_attr("plan", {k: str(v) for k, v in scored.plan.items()})
+        trial.set_user_attr("encodings", dict(artifact.packed.encodings))
+        trial.set_user_attr("accuracy", scored.accuracy)
+        return self._values(trial, artifact.footprint, scored.accuracy)
+
+    def _set_constraints(self, trial: Any, footprint: Footprint) -> None:
+        for name, excess in self.config.budget.excess(footprint).items():
+            trial.set_constraint(name, float(excess))
+
+    def _values(self, trial: Any, footprint: Footprint, accuracy: float) -> list[float]:
+        record = TrialRecord(trial.number, {}, footprint, accuracy, None, {}, {}, {}, 0.0)
+        values = {name: objective_value(record, name) for name in self.config.objectives}
+        # Optuna maximises accuracy; `objective_value` is smaller-is-better throughout.
+        return [-value if name == "accuracy" else value for name, value in values.items()]
+
+
+def make_sampler(name: str, seed: int) -> Any:
+    """Return an Optuna sampler; TPE models all parameters together."""
+    import optuna
+
+    if name == "tpe":
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, n_startup_trials=8
+        )
+    if name == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=16)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:
+    """Return a trial's hyperparameters; those that cannot matter are not asked for."""
+    chosen: dict[str, Any] = {}
+    for name, rule in RULES.items():
+        spec = space.parameters.get(name)
+        if spec is None or (rule.needs and not chosen.get(rule.needs, RULES[rule.needs].default)):
+            continue
+        if isinstance(spec, Choices):
+            chosen[name] = trial.suggest_categorical(name, spec.choices)
+        elif not isinstance(spec, Range):
+            chosen[name] = spec
+        elif rule.kind == "int":
+            step = {} if spec.log else {"step": int(spec.step or 1)}
+            chosen[name] = trial.suggest_int(
+                name, int(spec.low), int(spec.high), log=spec.log, **step
+            )
+        else:
+            chosen[name] = trial.suggest_float(
+                name, float(spec.low), float(spec.high), log=spec.log, step=spec.step
+            )
+    return chosen
+
+
+def anchor_parameters(space: SearchSpace) -> list[dict[str, Any]]:
+    """Return the first candidates: a few widths, as little compressed as the space allows."""
+
+    def nearest(name: str, wanted: float) -> Any:
+        spec = space.parameters.get(name)
+        if not isinstance(spec, Range):
+            return None
+        return type(wanted)(min(max(wanted, spec.low), spec.high))
+
+    def anchor(width: float) -> dict[str, Any]:
+        wanted = {"width": width, "sparsity": 0.0, "precision_tolerance": 0.0}
+        values = {name: nearest(name, value) for name, value in wanted.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    unique: list[dict[str, Any]] = []
+    for width in _ANCHOR_WIDTHS:
+        if (parameters := anchor(width)) and parameters not in unique:
+            unique.append(parameters)
+    return unique
+
+
+@contextlib.contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Optuna warns that grouped multivariate TPE may change between versions; it is wanted."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
