@@ -78,31 +78,33 @@ class _Packer:
         self._forced = {self._find(name, code): code for name, code in forced.items()}
 
     def pack(self, arena_limit: int | None) -> Packed:
-        if arena_limit is not None:
-            return self._pack_within(arena_limit)
-        plain = self._choose(self._options({}, decode=False))
-        if not self._decode_may_pay():
-            return self._packed(plain, self._image(plain))
-        candidates = [plain, self._choose(self._options({}, decode=True))]
-        images = [self._image(choice) for choice in candidates]
-        flash = [
-            len(image) + self._code(choice)
-            for choice, image in zip(candidates, images, strict=True)
-        ]
-        best = flash.index(min(flash))
-        return self._packed(candidates[best], images[best])
+        """Return the image with the least flash, of those within the limit if there are any."""
+        live, tail = self._dense_arena() if arena_limit is not None else ({}, 0)
+        results = []
+        for decode in (False, True) if self._decode_may_pay() else (False,):
+            options = self._options(live, decode=decode)
+            results.append(self._fit(options, tail, arena_limit))
+        # Least flash by the real sizes of the images, which padding and shared shapes decide.
+        choice, image, _ = min(results, key=lambda r: (r[2], len(r[1]) + self._code(r[0])))
+        return self._packed(choice, image)
 
-    def _pack_within(self, arena_limit: int) -> Packed:
-        """Choose by the model of ``selection``, then hold the result against the true arena."""
-        live, tail = self._dense_arena()
-        options = self._options(live, decode=True)
+    def _fit(
+        self, options: Mapping[Slot, Sequence[Option]], tail: int, arena_limit: int | None
+    ) -> tuple[Mapping[Slot, str], bytes, int]:
+        """Return choice, image, and bytes above the limit.
+
+        ``selection`` takes the planner to waste nothing and the tail to grow evenly. Where the true
+        arena is larger than that, its limit is lowered by as much and the choice made again.
+        """
         head_limit: int | None = None
         while True:
             choice = self._choose(options, head_limit)
             image = self._image(choice)
+            if arena_limit is None:
+                return choice, image, 0
             excess = predict_arena(read_model(image), self._target).smallest - arena_limit
             if excess <= 0 or (head_limit is not None and head_limit < 0):
-                return self._packed(choice, image)
+                return choice, image, max(0, excess)
             head_limit = arena_limit - tail if head_limit is None else head_limit - excess
 
     def _dense_arena(self) -> tuple[Mapping[int, int], int]:
