@@ -65,9 +65,11 @@ def _biases_with_derived_scales(graph: Graph) -> set[int]:
 
 
 def _scale_is_derived(graph: Graph, operator: Operator) -> bool:
-    source, weights = (graph.tensors[i] for i in operator.inputs[:2])
-    if operator.code == schema.BuiltinOperator.TRANSPOSE_CONV:
-        source = graph.tensors[operator.inputs[2]]
+    source_input = 2 if operator.code == schema.BuiltinOperator.TRANSPOSE_CONV else 0
+    if min(operator.inputs[:3], default=-1) < 0:
+        return False
+    source = graph.tensors[operator.inputs[source_input]]
+    weights = graph.tensors[operator.inputs[1]]
     if source.type not in (schema.TensorType.INT8, schema.TensorType.INT16):
         return False
     if operator.code != schema.BuiltinOperator.FULLY_CONNECTED:
@@ -77,7 +79,7 @@ def _scale_is_derived(graph: Graph, operator: Operator) -> bool:
         return False
     product = source.quantization.scales[0] * weights.quantization.scales[0]
     per_channel = weights.quantization.channel_axis is not None
-    return per_channel or product / result.scales[0] < 0.99 * _BIAS_SCALE_TOLERANCE
+    return per_channel or product < 0.99 * _BIAS_SCALE_TOLERANCE * result.scales[0]
 
 
 def _renumber(graph: Graph) -> Graph:

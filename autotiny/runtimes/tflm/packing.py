@@ -19,11 +19,11 @@ from autotiny.runtimes.tflm.planner import align_up
 from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.rewrite import (
     WEIGHTED,
-    WEIGHTS_INPUT,
     Slot,
     apply,
     decode_overhead_bytes,
     stored_bytes,
+    weights_index,
     weights_of,
 )
 from autotiny.runtimes.tflm.selection import Option, choose
@@ -53,6 +53,7 @@ def pack(
 
     Raises:
         InputError: If the model cannot be read, or an encoding asked for is unknown or refused.
+        UnsupportedModelError: If there is a limit and the arena of the model cannot be predicted.
     """
     return _Packer(read_graphs(model), target, encodings or {}, allowed).pack(arena_limit)
 
@@ -181,7 +182,11 @@ class _Packer:
         return write_image(apply(self._graphs, choice))
 
     def _packed(self, choice: Mapping[Slot, str], image: bytes) -> Packed:
-        encodings = {tensor.name: _NAMES[tensor.type] for tensor in _weight_tensors(self._graphs)}
+        encodings = {
+            tensor.name: _NAMES[tensor.type]
+            for graph in self._graphs
+            for _, _, tensor in _weight_tensors(graph)
+        }
         encodings |= {self._graph.tensors[slot.tensor].name: name for slot, name in choice.items()}
         return Packed(image, encodings)
 
@@ -212,25 +217,20 @@ def _most_saved(weights: Weights) -> int:
     return max(0, weights.size - least - HEADER_BYTES - decode_overhead_bytes())
 
 
-def _weight_tensors(graphs: Sequence[Graph]) -> Iterator[Tensor]:
-    """Yield the constant int8 and int4 weights of operators whose weights can be encoded."""
-    for graph in graphs:
-        for operator in graph.operators:
-            if operator.code in WEIGHTED:
-                tensor = graph.tensors[operator.inputs[WEIGHTS_INPUT]]
-                if tensor.data is not None and tensor.type in _NAMES:
-                    yield tensor
+def _weight_tensors(graph: Graph) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield operator position, index and tensor of all constant int8 and int4 weights."""
+    for position, operator in enumerate(graph.operators):
+        index = weights_index(operator)
+        if index is not None:
+            tensor = graph.tensors[index]
+            if tensor.data is not None and tensor.type in _NAMES and not tensor.is_variable:
+                yield position, index, tensor
 
 
 def _slots(graph: Graph) -> Iterator[Slot]:
-    """Yield where weights can be encoded: constants with one use."""
-    for position, operator in enumerate(graph.operators):
-        if operator.code not in WEIGHTED:
-            continue
-        index = operator.inputs[WEIGHTS_INPUT]
-        tensor = graph.tensors[index]
-        once = len(list(graph.uses(index))) == 1 and index not in graph.outputs
-        if once and tensor.data is not None and tensor.type in _NAMES and not tensor.is_variable:
+    """Yield where weights can be encoded: those with one use."""
+    for position, index, _ in _weight_tensors(graph):
+        if len(list(graph.uses(index))) == 1 and index not in graph.outputs:
             yield Slot(position, index)
 
 

@@ -20,7 +20,7 @@ WEIGHTED: Mapping[int, str] = {
     _CODE.DEPTHWISE_CONV_2D: "DEPTHWISE_CONV_2D",
     _CODE.FULLY_CONNECTED: "FULLY_CONNECTED",
 }
-WEIGHTS_INPUT = 1
+_WEIGHTS_INPUT = 1
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Slot:
 
     operator: int
     tensor: int
+
+
+def weights_index(operator: Operator) -> int | None:
+    """Return the index of an operator's weight tensor, None if its weights cannot be encoded."""
+    if operator.code not in WEIGHTED or len(operator.inputs) <= _WEIGHTS_INPUT:
+        return None
+    index = operator.inputs[_WEIGHTS_INPUT]
+    return index if index >= 0 else None
 
 
 def apply(graphs: Sequence[Graph], choices: Mapping[Slot, str]) -> tuple[Graph, ...]:

@@ -7,7 +7,7 @@ from autotiny.runtimes.tflm.cmsis_nn import extension
 from autotiny.runtimes.tflm.encodings import ENCODINGS, Weights
 from autotiny.runtimes.tflm.graph import INT8, INT16, Graph, Operator
 from autotiny.runtimes.tflm.legality import allowed_precisions
-from autotiny.runtimes.tflm.rewrite import WEIGHTED, WEIGHTS_INPUT
+from autotiny.runtimes.tflm.rewrite import WEIGHTED
 
 _CODE = schema.BuiltinOperator
 _ACTIVATION_BITS = {INT8: 8, INT16: 16}
@@ -55,7 +55,6 @@ def _int4_refusal(weights: Weights, graph: Graph, operator: Operator, target: Ta
             f"target {target.name} has no such kernel for {name} with {bits}-bit activations and "
             f"weight scales per {granularity}"
         )
-    filters = graph.tensors[operator.inputs[WEIGHTS_INPUT]].shape or ()
-    if name == "CONV_2D" and filters[-1] != (source.shape or (0,))[-1]:
+    if name == "CONV_2D" and weights.values.shape[-1] != (source.shape or (0,))[-1]:
         return "grouped convolutions have no kernels for it"
     return None
