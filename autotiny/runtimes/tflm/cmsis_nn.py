@@ -21,6 +21,8 @@ _EXTENSIONS: dict[str, Extension] = {
 }  # fmt: skip
 #: Channels that the Helium depthwise kernel works on at a time (CH_IN_BLOCK_MVE).
 _CHANNEL_BLOCK = 124
+#: Input channels above which a transposed convolution runs as a convolution of reversed weights.
+_REVERSE_CHANNELS = 16
 
 
 def extension(core: str) -> Extension:
@@ -71,17 +73,26 @@ def _window(model: Model, operator: Operator) -> _Window:
     return _Window(source.shape, target.shape, kernel, stride, dilation, padding)
 
 
-def scratch_bytes(model: Model, operator: Operator, core: str) -> int:
-    """Return the bytes of scratch that an operator's CMSIS-NN kernel asks for; 0 for none.
+def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | None:
+    """Return the bytes of scratch that an operator's CMSIS-NN kernel asks for, per request.
+
+    Returns:
+        None if CMSIS-NN has no kernel of its own for it, so that the reference kernel's hold.
 
     Raises:
         InputError: If CMSIS-NN does not run on the core.
     """
+    kind = extension(core)
+    source = model.input(operator, 2 if operator.name == "TRANSPOSE_CONV" else 0)
+    if source is None or source.type not in ("int8", "int16"):
+        return None
+    if operator.name == "TRANSPOSE_CONV" and source.type == "int8":
+        return _transpose_conv(model, operator, source, kind)
     rule = _RULES.get(operator.name)
-    source, target = model.input(operator, 0), model.output(operator)
-    if rule is None or source is None or source.type not in ("int8", "int16"):
-        return 0
-    return rule(model, operator, source, target, extension(core))
+    if rule is None:
+        return None
+    size = rule(model, operator, source, model.output(operator), kind)
+    return [size] if size else []
 
 
 def _convolution(
@@ -154,6 +165,20 @@ def _average_pool(
     model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
 ) -> int:
     return 4 * source.shape[3] if ext == "dsp" else 0
+
+
+def _transpose_conv(model: Model, operator: Operator, source: Tensor, ext: Extension) -> list[int]:
+    """Return both requests, which are made even for nothing."""
+    weights, output, options = model.input(operator, 1), model.output(operator), operator.options
+    assert weights is not None
+    count, height, width, channels = weights.shape
+    stride = (options.get("stride_h", 0), options.get("stride_w", 0))
+    if max(stride) <= 2 and channels > _REVERSE_CHANNELS:
+        patch = height * width * channels
+        rows = 4 * -(-patch // 16) * 16 if ext == "mve" else 2 * -(-patch // 4) * 4 * 2
+        return [rows, patch * count]
+    across = ((source.shape[2] - 1) * stride[1] + max(width, stride[0])) * output.shape[3]
+    return [across * max(height, stride[0]) * 4, 0]
 
 
 _RULES = {

@@ -42,14 +42,12 @@ class Span:
         end: One past the last byte.
         owner: Name of the table it is, or belongs to.
         field: Field whose vector or string it is; empty for a table itself and its vtable.
-        payload: First byte after a vector's length; equal to ``start`` for tables.
     """
 
     start: int
     end: int
     owner: str
     field: str
-    payload: int
 
 
 def corrupt(reason: str) -> InputError:
@@ -62,11 +60,13 @@ class Walker:
 
     Attributes:
         spans: Every object that was read, each once, in the order of reading.
+        contents: First byte of each buffer's contents, by the ``id`` of the buffer's table.
     """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.spans: list[Span] = []
+        self.contents: dict[int, int] = {}
         self._seen: dict[tuple[str, int], Any] = {}
         self._vtables: dict[int, tuple[int, ...]] = {}
         # A file's objects are at least four bytes each; more work than this means overlaps.
@@ -82,7 +82,7 @@ class Walker:
             raise corrupt(f"it has {len(self.data)} bytes, and the smallest header has 8")
         if self.data[4:8] != b"TFL3":
             raise corrupt(f"bytes 4 to 8 are {self.data[4:8]!r} and must be b'TFL3'")
-        self.spans.append(Span(0, 8, "Model", "", 0))
+        self.spans.append(Span(0, 8, "Model", ""))
         return self._table("Model", self._offset(0), 0)
 
     def _check(self, start: int, size: int, what: str) -> None:
@@ -117,7 +117,7 @@ class Walker:
         self._check(start, size, "a vtable")
         self._spend(size)
         values = struct.unpack_from(f"<{size // 2 - 1}H", self.data, start + 2)
-        self.spans.append(Span(start, start + size, "vtable", "", start))
+        self.spans.append(Span(start, start + size, "vtable", ""))
         self._vtables[start] = values
         return values
 
@@ -136,7 +136,7 @@ class Walker:
         if size < 4:
             raise corrupt(f"the table {name} at byte {start} claims {size} bytes")
         self._spend(size)
-        self.spans.append(Span(start, start + size, name, "", start))
+        self.spans.append(Span(start, start + size, name, ""))
         table: Table = {}
         self._seen[key] = table
         for (field, kind), offset in zip(TABLES.get(name, ()), offsets, strict=False):
@@ -156,6 +156,8 @@ class Walker:
         if kind == "string":
             return self._bytes(owner, field, target, 1)
         if kind[0] == "[":
+            if owner == "Buffer":
+                self.contents[id(table)] = target + 4
             return self._vector(owner, field, kind[1:-1], target, depth)
         if kind == "union":
             return self._union(owner, field, target, table, depth)
@@ -179,7 +181,7 @@ class Walker:
         self._check(start + 4, count + end_padding, f"{field} of {owner}")
         self._spend(4 + count)
         end = start + 4 + count
-        self.spans.append(Span(start, end + end_padding, owner, field, start + 4))
+        self.spans.append(Span(start, end + end_padding, owner, field))
         value = self.data[start + 4 : end]
         self._seen[field, start] = value
         return value
@@ -197,7 +199,7 @@ class Walker:
         size = count * _SIZES.get(kind, 4)
         self._check(start + 4, size, f"{field} of {owner}")
         self._spend(4 + size)
-        self.spans.append(Span(start, start + 4 + size, owner, field, start + 4))
+        self.spans.append(Span(start, start + 4 + size, owner, field))
         if kind in _SCALARS:
             value: Any = struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, start + 4)
         else:

@@ -58,6 +58,11 @@ def relative_error(target: Target) -> float:
     return float(table()["kernel_sets"][target.kernels]["whole_model_error"])
 
 
+def name_has_fit(operator: str, target: Target) -> bool:
+    """Whether the instructions of an operator of that name can be predicted."""
+    return operator in table()["kernel_sets"][target.kernels]["fits"]
+
+
 def operator_work(model: Model, operator: Operator, target: Target) -> Work:
     """Return what one operator computes per inference."""
     macs, unaccounted = _macs(model, operator)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes.tflm.reader import Model, Tensor, read_model
+from autotiny.runtimes.tflm.schema import OPERATORS
 
 #: Element types that the interpreter's Python interface can move in and out.
 NUMPY_TYPES = {"int8": np.int8, "int16": np.int16, "uint8": np.uint8, "float32": np.float32,
@@ -83,7 +84,7 @@ def run(parsed: Model, model: bytes, samples: NDArray[Any]) -> NDArray[Any]:
                 interpreter.SetInputTensor(sample.reshape(shape), 0)
                 interpreter.Invoke()
             except (RuntimeError, ValueError) as error:
-                raise _refused(printed(), error) from error
+                raise _refused(parsed, printed(), error) from error
             results.append(np.array(interpreter.GetOutputTensor(0)).reshape(-1))
     if not results:
         output = parsed.tensors[parsed.outputs[0]]
@@ -143,7 +144,7 @@ def _start(parsed: Model, model: bytes, printed: Any) -> Any:
         except (RuntimeError, ValueError) as error:
             text = printed()
             if not _TOO_SMALL.search(text) or size * 4 > _MAX_ARENA_BYTES:
-                raise _refused(text, error) from error
+                raise _refused(parsed, text, error) from error
         size *= 4
 
 
@@ -152,12 +153,16 @@ def _generous_arena(parsed: Model) -> int:
     activations = sum(t.nbytes for t in parsed.tensors if t.data is None)
     weights = sum(t.elements for t in parsed.tensors if t.data is not None)
     records = 1000 * (len(parsed.tensors) + len(parsed.operators) + 64)
-    return min(4 * activations + 2 * weights + records, _MAX_ARENA_BYTES)
+    size = min(4 * activations + 2 * weights + records, _MAX_ARENA_BYTES)
+    return size // 16 * 16  # an aligned end, so that the recorded tail does not vary
 
 
-def _refused(text: str, error: Exception) -> UnsupportedModelError:
+def _refused(parsed: Model, text: str, error: Exception) -> UnsupportedModelError:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = "; ".join(lines[:3]) or str(error).strip() or type(error).__name__
+    if "op code CUSTOM" in text:
+        custom = [name for name in parsed.operator_names if name not in OPERATORS]
+        reason = f"{reason.rstrip('.')} (custom operators: {', '.join(custom)})"
     return UnsupportedModelError(f"TensorFlow Lite Micro refuses the model: {reason.rstrip('.')}.")
 
 

@@ -40,6 +40,11 @@ class Use:
         self.outside = outside
 
 
+def core_is_too_small(use: Use, target: Target) -> bool:
+    """TFLM needs a 32-bit core."""
+    return target.core.lower().startswith(("avr", "pic1", "msp430", "8051"))
+
+
 def decode_is_missing(use: Use, target: Target) -> bool:
     """Encoded weights need the DECODE operator, in TFLM since October 2025."""
     return use.name == "TFLM_DECODE" and not target.has_decode
@@ -82,6 +87,7 @@ def constants_outside_flatbuffer(use: Use, target: Target) -> bool:
 
 #: Every rule, in the order in which they are checked.
 RULES: tuple[Rule, ...] = (
+    core_is_too_small,
     decode_is_missing,
     int4_is_missing,
     int4_fully_connected_per_channel,
@@ -107,7 +113,7 @@ def check(model: Model, target: Target) -> None:
             if rule(use, target):
                 raise UnsupportedModelError(
                     f"{sentence(rule)[:-1]}: operator {operator.index} ({operator.name}) on target "
-                    f"{target.name} with {target.kernels} kernels."
+                    f"{target.name} ({target.core}, {target.kernels} kernels)."
                 )
 
 

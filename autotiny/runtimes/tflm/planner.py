@@ -14,7 +14,6 @@ from autotiny.runtimes.tflm.reader import Model
 #: Planned buffers and the head are multiples of this.
 ALIGNMENT = 16
 _OFFLINE_PLAN = "OfflineMemoryAllocation"
-_CONTROL_FLOW = ("IF", "WHILE", "CALL_ONCE")
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,12 @@ def plan(model: Model, scratch: Sequence[Scratch] = ()) -> tuple[Buffer, ...]:
         scratch: The kernels' requests, in the order of operators.
 
     Raises:
-        UnsupportedModelError: If the model runs other subgraphs or brings its own memory plan.
+        UnsupportedModelError: If the model has other subgraphs or brings its own memory plan.
     """
-    if model.subgraphs > 1 and any(op.name in _CONTROL_FLOW for op in model.operators):
+    if model.subgraphs > 1:
         raise UnsupportedModelError(
-            "The arena of a model whose operators run other subgraphs cannot be predicted."
+            f"The arena of a model with {model.subgraphs} subgraphs cannot be predicted, only of "
+            "one with a single subgraph."
         )
     if _OFFLINE_PLAN in model.metadata:
         raise UnsupportedModelError(

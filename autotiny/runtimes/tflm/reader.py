@@ -214,6 +214,53 @@ def _operator_code(table: Table) -> OperatorCode:
     return OperatorCode(name, table.get("version", 1))
 
 
+#: Ranks of the leading inputs and of the output of operators that costs are known for; None: any.
+_RANKS: dict[str, tuple[tuple[int | None, ...], int | None]] = {
+    "CONV_2D": ((4, 4), 4),
+    "DEPTHWISE_CONV_2D": ((4, 4), 4),
+    "TRANSPOSE_CONV": ((None, 4, 4), 4),
+    "AVERAGE_POOL_2D": ((4,), 4),
+    "MAX_POOL_2D": ((4,), 4),
+    "FULLY_CONNECTED": ((None, 2), None),
+    "SVDF": ((2, 2, 2), 2),
+    "MEAN": ((None, None), None),
+    **dict.fromkeys(("ADD", "SUB", "MUL"), ((None, None), None)),
+    **dict.fromkeys(
+        ("SOFTMAX", "RESHAPE", "QUANTIZE", "LOGISTIC", "RELU", "LEAKY_RELU", "PAD",
+         "CONCATENATION", "STRIDED_SLICE", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+        ((None,), None),
+    ),
+}  # fmt: skip
+
+
+def _check_ranks(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+    """Kernels index dimensions without looking how many there are."""
+    named = f"operator {operator.index} ({operator.name})"
+    if operator.name == "TFLM_DECODE":
+        if not operator.outputs or len(operator.inputs) != 2 * len(operator.outputs):
+            raise corrupt(f"{named} must have two inputs for each output")
+        if min(operator.inputs) < 0:
+            raise corrupt(f"{named} leaves an input out")
+        return
+    if operator.name not in _RANKS:
+        return
+    inputs, output = _RANKS[operator.name]
+    if len(operator.outputs) != 1 or len(operator.inputs) < len(inputs):
+        raise corrupt(
+            f"{named} has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs, and "
+            f"needs at least {len(inputs)} and exactly 1"
+        )
+    pairs = [*zip(operator.inputs, inputs, strict=False), (operator.outputs[0], output)]
+    for index, rank in pairs:
+        if index < 0:
+            raise corrupt(f"{named} leaves an input out that it needs")
+        if rank is not None and len(tensors[index].shape) != rank:
+            raise corrupt(
+                f"{named} takes or gives tensor {index} of shape {tensors[index].shape}, which "
+                f"must have {rank} dimensions"
+            )
+
+
 _Graph = tuple[
     tuple[Tensor, ...], tuple[Operator, ...], tuple[int, ...], tuple[int, ...]
 ]  # fmt: skip
@@ -230,6 +277,8 @@ def _graph(
     for indices, name in zip(ends, ("input", "output"), strict=True):
         _check_indices(indices, len(tensors), f"a graph {name}", lowest=0)
     _check_constants(tensors, operators)
+    for operator in operators:
+        _check_ranks(operator, tensors)
     return tensors, operators, ends[0], ends[1]
 
 

@@ -45,6 +45,10 @@ class TflmRuntime:
 
         return precision_costs(network, target)
 
+    def overhead_ram_bytes(self, target: Target) -> int:
+        """Return the reserve for statics and stack; see the contract."""
+        return overhead_ram_bytes()
+
     def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
         """Turn a full quantised .tflite into the smallest image; see the contract."""
         from autotiny.runtimes.tflm.packing import pack
@@ -64,36 +68,40 @@ class TflmRuntime:
         legality.check(model, target)
         runtime_bytes = code_size.runtime_bytes(model.operator_names, target)
         arena = self.arena(image, target, model=model)
-        work = instructions.model_work(model, target)
-        latency = latency_s(work.instructions, target)
-        return Footprint(
-            model_bytes=len(image),
-            runtime_bytes=runtime_bytes,
-            arena_used_bytes=arena.used,
-            arena_bytes=arena.smallest,
-            overhead_ram_bytes=overhead_ram_bytes(),
-            macs=work.macs,
-            params=instructions.parameter_count(model),
-            instructions=work.instructions,
-            app_flash_bytes=app_flash_bytes,
-            app_ram_bytes=app_ram_bytes,
-            latency_s=latency,
-            energy_mj=energy_mj(latency, target),
-            origins=_ORIGINS,
+        return make_footprint(
+            image, model, target, arena, runtime_bytes, app_flash_bytes, app_ram_bytes
         )
 
-    def arena(self, image: bytes, target: Target, *, model: Model | None = None) -> Arena:
+    def recorded_head(self, image: bytes) -> int:
+        """Return the bytes of the arena's head that TFLM records with the reference kernels.
+
+        Raises:
+            UnsupportedModelError: If TFLM refuses the model.
+        """
+        return interpreter.recorded_arena(image, trusted=self.trusted)[0]
+
+    def arena(
+        self,
+        image: bytes,
+        target: Target,
+        *,
+        model: Model | None = None,
+        recorded: int | None = None,
+    ) -> Arena:
         """Return the arena on a target, its head recorded by TFLM where the kernels are the same.
+
+        Args:
+            image: Image or full model.
+            target: The target.
+            model: The image as read, to save reading it again.
+            recorded: What ``recorded_head`` gave, to save recording it again.
 
         Raises:
             UnsupportedModelError: If TFLM refuses the model or an operator's memory is not known.
         """
         model = model or read_model(image)
-        predicted = predict_arena(model, target)
         # TFLM must accept the model whatever the kernel set: its refusals are the device's too.
-        head, _ = interpreter.recorded_arena(image, trusted=self.trusted)
-        if target.kernels != "reference":
-            return predicted
+        head = recorded if recorded is not None else self.recorded_head(image)
         return predict_arena(model, target, recorded_head=head)
 
     def outputs(self, image: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -104,6 +112,42 @@ class TflmRuntime:
             UnsupportedModelError: If TFLM refuses the model.
         """
         return interpreter.outputs(image, inputs, trusted=self.trusted)
+
+
+def make_footprint(
+    image: bytes,
+    model: Model,
+    target: Target,
+    arena: Arena,
+    runtime_bytes: int,
+    app_flash_bytes: int = 0,
+    app_ram_bytes: int = 0,
+) -> Footprint:
+    """Return a footprint from its parts, and predict instructions, latency and energy.
+
+    Operators whose instructions have no fit are named in ``origins["instructions"]``.
+    """
+    work = instructions.model_work(model, target)
+    latency = latency_s(work.instructions, target)
+    without = [n for n in model.operator_names if not instructions.name_has_fit(n, target)]
+    origins = dict(_ORIGINS)
+    if without:
+        origins["instructions"] = f"predicted, not accounted for: {', '.join(without)}"
+    return Footprint(
+        model_bytes=len(image),
+        runtime_bytes=runtime_bytes,
+        arena_used_bytes=arena.used,
+        arena_bytes=arena.smallest,
+        overhead_ram_bytes=overhead_ram_bytes(),
+        macs=work.macs,
+        params=instructions.parameter_count(model),
+        instructions=work.instructions,
+        app_flash_bytes=app_flash_bytes,
+        app_ram_bytes=app_ram_bytes,
+        latency_s=latency,
+        energy_mj=energy_mj(latency, target),
+        origins=origins,
+    )
 
 
 @cache

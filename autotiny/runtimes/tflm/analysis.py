@@ -1,0 +1,249 @@
+"""Everything that can be said about a .tflite file on a target, whoever made the file.
+
+What cannot be said is None, and ``Analysis.unaccounted`` says why in a sentence.
+"""
+
+from dataclasses import dataclass
+
+from autotiny.errors import UnsupportedModelError
+from autotiny.runtimes._base import Footprint, Target
+from autotiny.runtimes.tflm import code_size, instructions, legality
+from autotiny.runtimes.tflm.arena import Arena
+from autotiny.runtimes.tflm.breakdown import Breakdown, break_down
+from autotiny.runtimes.tflm.planner import Buffer
+from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
+from autotiny.runtimes.tflm.runtime import TflmRuntime, make_footprint, overhead_ram_bytes
+
+_DECODE_TYPES = {0: "lut", 1: "huffman", 2: "pruned"}
+_DECODE_HEADER_BYTES = 16
+
+
+@dataclass(frozen=True)
+class LayerAnalysis:
+    """One operator.
+
+    Attributes:
+        index: Position in the order of execution.
+        operator: Name, as in ``CONV_2D``.
+        name: Name of its output tensor; empty in an image.
+        input_shapes: Shapes of its activations.
+        output_shape: Shape of its first output.
+        weight_bits: Bits of a weight as the kernel reads it; None without weights.
+        activation_bits: Bits of an output value.
+        encoding: How its weights are stored: ``int8``, ``int4``, ``lut3/channel``, ``pruned``, …
+        weight_bytes: Bytes of weights and biases in the file, tables of an encoding included.
+        arena_bytes: Arena while it runs: buffers that live then, and the tail; None if unknown.
+        macs: Multiply-accumulate operations.
+        instructions: Predicted CPU instructions; None if there is no fit.
+        share: Its share of the predicted instructions, 0..1; None if there is no fit.
+    """
+
+    index: int
+    operator: str
+    name: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    weight_bits: int | None
+    activation_bits: int | None
+    encoding: str | None
+    weight_bytes: int
+    arena_bytes: int | None
+    macs: int
+    instructions: int | None
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A file on a target; sizes in bytes.
+
+    Attributes:
+        model_bytes: Size of the file.
+        runtime_bytes: TFLM's code for its operators; None if one is unknown.
+        arena_used_bytes: Arena in use after start-up; None if it cannot be predicted.
+        arena_min_bytes: Smallest arena that starts.
+        overhead_ram_bytes: Reserve for the runtime's statics and stack.
+        macs: Multiply-accumulate operations per inference that are known.
+        params: Weight and bias values.
+        instructions: CPU instructions per inference that are predicted.
+        instructions_error: Known relative error of that prediction for a whole model.
+        footprint: All of it as a footprint; None if a size is unknown.
+        breakdown: What the file's bytes are for.
+        layers: Every operator.
+        buffers: Memory map of the arena over time; empty if unknown.
+        refusal: Why TFLM or the target cannot run it; None if they can.
+        unaccounted: Sentences about what the figures leave out.
+    """
+
+    model_bytes: int
+    runtime_bytes: int | None
+    arena_used_bytes: int | None
+    arena_min_bytes: int | None
+    overhead_ram_bytes: int
+    macs: int
+    params: int
+    instructions: int
+    instructions_error: float
+    footprint: Footprint | None
+    breakdown: Breakdown
+    layers: tuple[LayerAnalysis, ...]
+    buffers: tuple[Buffer, ...]
+    refusal: str | None
+    unaccounted: tuple[str, ...]
+
+
+def analyze(
+    data: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+) -> Analysis:
+    """Return everything that is known about a .tflite file on a target.
+
+    Args:
+        data: Any .tflite file; it is verified, and run in a process of its own.
+        target: What it would run on.
+        app_flash_bytes: Flash that the application takes besides.
+        app_ram_bytes: RAM that the application takes besides.
+
+    Raises:
+        InputError: If the file is no sound TFLite model, or the target is not one of TFLM's.
+    """
+    model = read_model(data)
+    missing: list[str] = []
+    refusal = _refusal(model, target)
+    runtime_bytes = _runtime_bytes(model, target, missing)
+    arena, trouble = _arena(data, model, target, missing)
+    work = instructions.model_work(model, target)
+    footprint = None
+    if runtime_bytes is not None and arena is not None:
+        footprint = make_footprint(
+            data, model, target, arena, runtime_bytes, app_flash_bytes, app_ram_bytes
+        )
+    return Analysis(
+        model_bytes=len(data),
+        runtime_bytes=runtime_bytes,
+        arena_used_bytes=arena.used if arena else None,
+        arena_min_bytes=arena.smallest if arena else None,
+        overhead_ram_bytes=overhead_ram_bytes(),
+        macs=work.macs,
+        params=instructions.parameter_count(model),
+        instructions=work.instructions,
+        instructions_error=instructions.relative_error(target),
+        footprint=footprint,
+        breakdown=break_down(data),
+        layers=_layers(model, target, arena, work.instructions),
+        buffers=arena.buffers if arena else (),
+        refusal=refusal or trouble,
+        unaccounted=(*missing, *work.unaccounted),
+    )
+
+
+def _refusal(model: Model, target: Target) -> str | None:
+    try:
+        legality.check(model, target)
+    except UnsupportedModelError as error:
+        return str(error)
+    return None
+
+
+def _runtime_bytes(model: Model, target: Target, missing: list[str]) -> int | None:
+    try:
+        return code_size.runtime_bytes(model.operator_names, target)
+    except UnsupportedModelError as error:
+        missing.append(str(error))
+        return None
+
+
+def _arena(
+    data: bytes, model: Model, target: Target, missing: list[str]
+) -> tuple[Arena | None, str | None]:
+    """Return the arena, and why TFLM refuses the model if it does."""
+    runtime = TflmRuntime(trusted=False)
+    try:
+        recorded = runtime.recorded_head(data)
+    except UnsupportedModelError as error:
+        return None, str(error)
+    try:
+        arena = runtime.arena(data, target, model=model, recorded=recorded)
+    except UnsupportedModelError as error:
+        missing.append(str(error))
+        return None, None
+    top = max((buffer.offset + buffer.size for buffer in arena.buffers), default=0)
+    if top != arena.head:
+        missing.append(
+            f"Memory map: it ends at {top} bytes, and TFLM's own plan at {arena.head} bytes."
+        )
+    return arena, None
+
+
+def _layers(
+    model: Model, target: Target, arena: Arena | None, total: int
+) -> tuple[LayerAnalysis, ...]:
+    decoders = {index: op for op in model.operators if op.name == "TFLM_DECODE"
+                for index in op.outputs}  # fmt: skip
+    return tuple(_layer(model, op, target, arena, total, decoders) for op in model.operators)
+
+
+def _layer(
+    model: Model, operator: Operator, target: Target, arena: Arena | None, total: int,
+    decoders: dict[int, Operator],
+) -> LayerAnalysis:  # fmt: skip
+    parameters = instructions.parameter_inputs(model, operator)
+    activations = [
+        model.tensors[i] for i in operator.inputs
+        if i >= 0 and i not in parameters and model.tensors[i].data is None and i not in decoders
+    ]  # fmt: skip
+    work = instructions.operator_work(model, operator, target)
+    known = instructions.name_has_fit(operator.name, target)
+    output = model.output(operator) if operator.outputs else None
+    weights = model.tensors[parameters[0]] if parameters else None
+    return LayerAnalysis(
+        index=operator.index,
+        operator=operator.name,
+        name=output.name if output else "",
+        input_shapes=tuple(tensor.shape for tensor in activations),
+        output_shape=output.shape if output else (),
+        weight_bits=TYPE_BITS.get(weights.type) if weights else None,
+        activation_bits=TYPE_BITS.get(output.type) if output else None,
+        encoding=_encoding(model, weights.index, decoders) if weights else None,
+        weight_bytes=sum(_stored_bytes(model, index, decoders) for index in parameters),
+        arena_bytes=_live_bytes(arena, operator.index + 1),
+        macs=work.macs,
+        instructions=work.instructions if known else None,
+        share=work.instructions / total if known and total else None,
+    )
+
+
+def _live_bytes(arena: Arena | None, step: int) -> int | None:
+    if arena is None:
+        return None
+    return arena.tail + sum(b.size for b in arena.buffers if b.first <= step <= b.last)
+
+
+def _decoder_inputs(index: int, decoder: Operator) -> tuple[int, int]:
+    """Return the encoded and the ancillary tensor that one output is decoded from."""
+    position = 2 * decoder.outputs.index(index)
+    return decoder.inputs[position], decoder.inputs[position + 1]
+
+
+def _stored_bytes(model: Model, index: int, decoders: dict[int, Operator]) -> int:
+    if index in decoders and len(decoders[index].inputs) == 2 * len(decoders[index].outputs):
+        sources = _decoder_inputs(index, decoders[index])
+        return sum(len(model.tensors[i].data or b"") for i in sources if i >= 0)
+    return len(model.tensors[index].data or b"")
+
+
+def _encoding(model: Model, index: int, decoders: dict[int, Operator]) -> str:
+    decoder = decoders.get(index)
+    if decoder is None or len(decoder.inputs) != 2 * len(decoder.outputs):
+        return model.tensors[index].type
+    _, source = _decoder_inputs(index, decoder)
+    ancillary = (model.tensors[source].data if source >= 0 else None) or b""
+    if len(ancillary) < _DECODE_HEADER_BYTES:
+        return "unknown"
+    kind = _DECODE_TYPES.get(ancillary[0], "unknown")
+    if kind != "lut":
+        return kind
+    # Byte 5 holds the index bits, byte 6 the entries of a table; tables follow the header.
+    bits, entries = ancillary[5] & 7, ancillary[6]
+    width = max(1, TYPE_BITS.get(model.tensors[index].type, 8) // 8)
+    tables = (len(ancillary) - _DECODE_HEADER_BYTES) // max(1, entries * width)
+    return f"lut{bits}/channel" if tables > 1 else f"lut{bits}"

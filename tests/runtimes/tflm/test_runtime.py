@@ -1,0 +1,85 @@
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers_tflite import ModelBuilder, ground_truth, small_cnn
+
+from autotiny.errors import InputError, UnsupportedModelError
+from autotiny.runtimes import Target, get_runtime
+from autotiny.runtimes.tflm.runtime import overhead_ram_bytes
+
+
+def test_a_footprint_adds_up():
+    data = small_cnn()
+    target = Target(clock_hz=100_000_000, cycles_per_instruction=1.5, active_ma=10, supply_v=3)
+    print_ = get_runtime().footprint(data, target, app_flash_bytes=1000, app_ram_bytes=200)
+    assert print_.model_bytes == len(data)
+    assert print_.flash_bytes == len(data) + print_.runtime_bytes + 1000
+    assert print_.ram_bytes == print_.arena_bytes + overhead_ram_bytes() + 200
+    assert print_.latency_s == pytest.approx(print_.instructions * 1.5 / 1e8)
+    assert print_.energy_mj == pytest.approx(print_.latency_s * 30)
+    assert print_.origins["arena_bytes"] == "predicted"
+
+
+def test_without_clock_and_current_there_is_no_latency_and_no_energy():
+    print_ = get_runtime().footprint(small_cnn(), Target(clock_hz=None))
+    assert print_.latency_s is None
+    assert print_.energy_mj is None
+    with pytest.raises(InputError, match="positive"):
+        get_runtime().footprint(small_cnn(), Target(clock_hz=0))
+
+
+def test_footprint_of_a_published_model():
+    print_ = get_runtime().footprint(ground_truth("mlperf_kws_ref_model"), Target())
+    assert (print_.arena_used_bytes, print_.arena_bytes) == (22772, 22784)
+    assert print_.params == 22604
+
+
+def test_a_footprint_takes_milliseconds():
+    data, runtime, target = small_cnn(), get_runtime(), Target()
+    runtime.footprint(data, target)
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        runtime.footprint(data, target)
+        times.append(time.perf_counter() - start)
+    assert sorted(times)[10] < 0.05  # about 1.5 ms on an idle machine
+
+
+def test_operators_that_cannot_be_timed_are_named_in_the_origin():
+    b = ModelBuilder()
+    x, y = b.tensor([1, 8]), b.tensor([1, 8], scales=(1 / 256,), zero_points=(-128,))
+    b.operator("LOGISTIC", [x], [y])
+    print_ = get_runtime().footprint(b.finish([x], [y]), Target())
+    assert "LOGISTIC" in print_.origins["instructions"]
+
+
+def test_what_the_target_refuses_has_no_footprint():
+    with pytest.raises(UnsupportedModelError, match="32-bit"):
+        get_runtime().footprint(small_cnn(), Target(core="avr"))
+
+
+def test_outputs_are_the_devices_bits():
+    samples = np.zeros((3, 8, 8, 1), np.int8)
+    trusted, careful = (get_runtime(trusted=flag).outputs(small_cnn(), samples)
+                        for flag in (True, False))  # fmt: skip
+    assert trusted.shape == (3, 10)
+    np.testing.assert_array_equal(trusted, careful)
+
+
+def test_unknown_runtimes_are_refused():
+    with pytest.raises(InputError, match="tflm"):
+        get_runtime("onnx")
+
+
+def test_importing_runtimes_loads_no_heavy_package():
+    code = (
+        "import sys, json, autotiny.runtimes, autotiny.runtimes.tflm.analysis;"
+        "print(json.dumps([m for m in ('tensorflow', 'tflite_micro', 'ai_edge_litert', 'optuna',"
+        "'sklearn', 'yaml') if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert json.loads(done.stdout) == []
