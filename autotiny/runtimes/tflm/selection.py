@@ -37,18 +37,6 @@ class Option:
         return (self.flash_bytes, self.head_bytes, self.needs_decode)
 
 
-def prune(options: Sequence[Option]) -> list[Option]:
-    """Drop options that another one beats in flash and in the arena, DECODE being the dearer."""
-    kept: list[Option] = []
-    for option in sorted(options, key=lambda option: option.order):
-        if not any(
-            other.head_bytes <= option.head_bytes and other.needs_decode <= option.needs_decode
-            for other in kept
-        ):
-            kept.append(option)
-    return kept
-
-
 def choose(
     options: Sequence[Sequence[Option]],
     *,
