@@ -107,7 +107,8 @@ def analyze(
         InputError: If the file is no sound TFLite model, or the target is not one of TFLM's.
     """
     model = read_model(data)
-    missing: list[str] = []
+    caveat = instructions.core_caveat(target)
+    missing: list[str] = [caveat] if caveat else []
     refusal = _refusal(model, target)
     runtime_bytes = _runtime_bytes(model, target, missing)
     arena, trouble = _arena(data, model, target, missing)

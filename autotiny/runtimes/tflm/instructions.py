@@ -26,6 +26,10 @@ _NO_MACS = frozenset({
 })  # fmt: skip
 
 
+#: Cores that were measured, or that run the same instructions.
+_MEASURED_CORES = ("cortex-m4", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55")
+
+
 @dataclass(frozen=True)
 class Work:
     """What one inference computes.
@@ -83,6 +87,16 @@ def operator_work(model: Model, operator: Operator, target: Target) -> Work:
     return Work(macs, round(instructions), (*unaccounted, *_type_caveats(model, operator)))
 
 
+def core_caveat(target: Target) -> str | None:
+    """Return what is uncertain about figures measured on another core; None if nothing is."""
+    if target.core.lower() in _MEASURED_CORES:
+        return None
+    return (
+        f"Code size and instructions: measured on a Cortex-M4, and predicted alike for "
+        f"{target.core}."
+    )
+
+
 def model_work(model: Model, target: Target) -> Work:
     """Return what a whole model computes per inference."""
     works = [operator_work(model, operator, target) for operator in model.operators]
@@ -122,6 +136,8 @@ def _decoded_weights(model: Model) -> set[int]:
 def _macs(model: Model, operator: Operator) -> tuple[int, tuple[str, ...]]:
     if operator.name in _NO_MACS:
         return 0, ()
+    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return _lstm_macs(model, operator), ()
     if operator.name not in WEIGHTED:
         return 0, (f"MACs of {operator.name}: not known.",)
     weights, output = model.input(operator, 1), model.output(operator)
@@ -142,6 +158,14 @@ def _weighted_macs(model: Model, operator: Operator, weights: Tensor, output: Te
         time = model.input(operator, 2)
         return weights.elements + (time.elements if time else 0)
     return output.elements * (weights.shape[-1] if weights.shape else 0)
+
+
+def _lstm_macs(model: Model, operator: Operator) -> int:
+    """Four gates each multiply the input (weights 1 to 4) and the state (5 to 8), every step."""
+    source = model.input(operator, 0)
+    steps = math.prod(source.shape[:-1]) if source is not None else 0
+    weights = [model.input(operator, position) for position in range(1, 9)]
+    return steps * sum(tensor.elements for tensor in weights if tensor is not None)
 
 
 def _kernel_area(model: Model, operator: Operator) -> int:

@@ -154,6 +154,36 @@ def test_a_decoder_keeps_its_state_for_each_output():
     assert (decoded.first, decoded.last, decoded.size) == (1, 2, 32)
 
 
+def _pruned_channels(zero_point):
+    b = ModelBuilder()
+    x, header = b.tensor([1, 4, 4, 8]), bytes([2, 1, 0, 0, 1, *[0] * 43])
+    mask, ancillary = b.constant([32], "uint8"), b.tensor([48], "uint8", header)
+    weights = b.tensor([40, 1, 1, 8], scales=[0.1] * 40, zero_points=[zero_point] * 40)
+    y = b.tensor([1, 4, 4, 40])
+    b.operator("CUSTOM", [mask, ancillary], [weights], custom="TFLM_DECODE")
+    b.operator("CONV_2D", [x, weights, -1], [y], "Conv2DOptions", strideH=1, strideW=1)
+    return b.finish([x], [y])
+
+
+def test_pruned_channels_copy_zero_points_that_are_not_zero():
+    zero, other = (
+        predict_arena(read_model(_pruned_channels(value)), REFERENCE).tail for value in (0, 3)
+    )
+    assert other - zero == 48
+    recorded = [
+        interpreter.recorded_arena(_pruned_channels(value), trusted=True)[1] for value in (0, 3)
+    ]
+    assert recorded[1] - recorded[0] == 48
+
+
+def test_a_head_that_planning_missed_still_counts():
+    model = read_model(small_cnn())
+    for target in (REFERENCE, M4):
+        planned = predict_arena(model, target)
+        higher = predict_arena(model, target, recorded_head=planned.head + 64)
+        assert higher.head > planned.head
+
+
 def test_unknown_operators_are_named():
     b = ModelBuilder()
     x, y = b.tensor([1, 8], "float32"), b.tensor([1, 8], "float32")

@@ -3,6 +3,7 @@ from helpers_tflite import ModelBuilder, conv, dense, ground_truth, pool
 
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm.instructions import (
+    core_caveat,
     model_work,
     operator_work,
     parameter_count,
@@ -55,6 +56,20 @@ def test_other_types_are_said_to_be_predicted_as_int8():
     x = b.tensor([1, 8])
     work = model_work(read_model(b.finish([x], [dense(b, x, 4, weights="int4")])), REFERENCE)
     assert any("int4" in sentence for sentence in work.unaccounted)
+
+
+def test_an_lstm_multiplies_input_and_state_for_four_gates_every_step():
+    b = ModelBuilder()
+    x, y = b.tensor([1, 7, 5]), b.tensor([1, 7, 6])
+    gates = [b.constant([6, 5]) for _ in range(4)] + [b.constant([6, 6]) for _ in range(4)]
+    b.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", [x, *gates, *[-1] * 15], [y],
+               "UnidirectionalSequenceLSTMOptions")  # fmt: skip
+    assert model_work(read_model(b.finish([x], [y])), REFERENCE).macs == 7 * 4 * 6 * (5 + 6)
+
+
+def test_cores_that_were_not_measured_are_said():
+    assert core_caveat(REFERENCE) is None
+    assert "xtensa-lx7" in core_caveat(Target(core="xtensa-lx7"))
 
 
 def test_helium_takes_fewer_instructions_with_cmsis_nn_only():
