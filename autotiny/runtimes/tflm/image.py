@@ -27,13 +27,21 @@ def diet(model: bytes) -> bytes:
     return write_image(read_graphs(model))
 
 
-def write_image(graphs: Sequence[Graph]) -> bytes:
+def write_image(graphs: Sequence[Graph], *, alignment: int = 4) -> bytes:
     """Write subgraphs as an image.
 
     Unused tensors are left out, equal constants become one tensor, and biases lose the
     quantisation parameters that TFLM derives itself.
+
+    Args:
+        graphs: All subgraphs, the main one first.
+        alignment: Bytes to which constant data is aligned at least, a power of two. Each vector
+            starts with its 32-bit length, so 4 is the least, and no kernel on Cortex-M asks more
+            of weights and 32-bit biases: CMSIS-NN reads words through memcpy, Helium loads bytes
+            and 32-bit words. 64-bit values always get 8, as C++ expects of their type. The TFLite
+            converter's 16 serves other processors.
     """
-    return _ImageWriter().write([_slim(graph) for graph in graphs])
+    return _ImageWriter(alignment).write([_slim(graph) for graph in graphs])
 
 
 def _slim(graph: Graph) -> Graph:
@@ -117,13 +125,11 @@ def _renumber(graph: Graph) -> Graph:
 class _ImageWriter:
     """Writes each distinct vector and table once into one flatbuffer.
 
-    Alignment: each vector starts with its 32-bit length, so its data is 4-aligned at least. No
-    kernel on Cortex-M asks more of weights (CMSIS-NN reads words through memcpy, Helium loads bytes
-    and 32-bit words) or of 32-bit biases; 64-bit values get 8, as C++ expects of their type. The
-    16 of the TFLite converter only serve other processors. The array itself must be 8-aligned.
+    The array that holds the image must be aligned to the largest alignment in it, at least 8.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alignment: int) -> None:
+        self._alignment = alignment
         self._builder = flatbuffers.Builder(1 << 16)
         self._vectors: dict[tuple[bytes, int, int], int] = {}
         self._tables: dict[object, int] = {}
@@ -191,7 +197,8 @@ class _ImageWriter:
         """Return the index of a buffer with the tensor's data; 0 is the empty one."""
         if tensor.data is None:
             return 0
-        alignment = tensor.alignment or (8 if tensor.type in _WIDE_TYPES else 4)
+        own = 8 if tensor.type in _WIDE_TYPES else tensor.alignment
+        alignment = max(own, self._alignment)
         vector = self._vector(np.frombuffer(tensor.data, np.uint8), alignment)
         if vector not in self._buffers:
             self._buffers[vector] = len(buffers)

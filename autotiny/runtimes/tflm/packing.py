@@ -26,7 +26,7 @@ from autotiny.runtimes.tflm.rewrite import (
     weights_index,
     weights_of,
 )
-from autotiny.runtimes.tflm.selection import Option, choose
+from autotiny.runtimes.tflm.selection import Option, choose, modelled_arena
 from autotiny.runtimes.tflm.storage_rules import refusal
 
 _DECODE = "TFLM_DECODE"
@@ -95,18 +95,20 @@ class _Packer:
         """Return choice, image, and bytes above the limit.
 
         ``selection`` takes the planner to waste nothing and the tail to grow evenly. Where the true
-        arena is larger than that, its limit is lowered by as much and the choice made again.
+        arena is larger than that, the choice is made again with as much less, until none is left.
         """
-        head_limit: int | None = None
+        head_limit, last = None, None
         while True:
-            choice = self._choose(options, head_limit)
+            chosen = self._choose(options, head_limit)
+            choice = {slot: o.encoding for slot, o in zip(options, chosen, strict=True)}
             image = self._image(choice)
             if arena_limit is None:
                 return choice, image, 0
             excess = predict_arena(read_model(image), self._target).smallest - arena_limit
-            if excess <= 0 or (head_limit is not None and head_limit < 0):
+            if excess <= 0 or chosen == last:
                 return choice, image, max(0, excess)
-            head_limit = arena_limit - tail if head_limit is None else head_limit - excess
+            head_limit = min(arena_limit - tail, modelled_arena(chosen) - excess)
+            last = chosen
 
     def _dense_arena(self) -> tuple[Mapping[int, int], int]:
         """Return what lives while each operator runs, and the tail, with all weights dense int8."""
@@ -119,14 +121,10 @@ class _Packer:
         return live, arena.tail
 
     def _choose(
-        self, options: Mapping[Slot, Sequence[Option]], head_limit: int | None = None
-    ) -> dict[Slot, str]:
-        chosen = choose(
-            list(options.values()),
-            decode_code_bytes=self._decode_code_bytes,
-            head_limit=head_limit,
-        )
-        return {slot: option.encoding for slot, option in zip(options, chosen, strict=True)}
+        self, options: Mapping[Slot, Sequence[Option]], head_limit: int | None
+    ) -> list[Option]:
+        code = self._decode_code_bytes
+        return choose(list(options.values()), decode_code_bytes=code, head_limit=head_limit)
 
     def _options(self, live: Mapping[int, int], *, decode: bool) -> dict[Slot, list[Option]]:
         """Return what is possible for each slot; forced encodings leave no choice."""
@@ -174,12 +172,17 @@ class _Packer:
             weighted, self._target
         )
 
+    @property
+    def _alignment(self) -> int:
+        """4 does on Cortex-M; vector kernels elsewhere may count on the TFLite converter's 16."""
+        return 4 if self._target.core.startswith("cortex-m") else 16
+
     def _code(self, choice: Mapping[Slot, str]) -> int:
         decodes = any(ENCODINGS[name].needs_decode for name in choice.values())
         return self._decode_code_bytes if decodes else 0
 
     def _image(self, choice: Mapping[Slot, str]) -> bytes:
-        return write_image(apply(self._graphs, choice))
+        return write_image(apply(self._graphs, choice), alignment=self._alignment)
 
     def _packed(self, choice: Mapping[Slot, str], image: bytes) -> Packed:
         encodings = {

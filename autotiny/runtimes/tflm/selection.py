@@ -66,6 +66,12 @@ def choose(
     return best
 
 
+def modelled_arena(choice: Sequence[Option]) -> int:
+    """Return the head that a choice needs, and the tails of its DECODEs."""
+    decodes = sum(option.needs_decode for option in choice)
+    return max((o.head_bytes for o in choice), default=0) + DECODE_TAIL_BYTES * decodes
+
+
 def _within(options: Sequence[Sequence[Option]], head: int, decodes: int | None) -> list[Option]:
     """Return the best choice below a head with at most so many DECODEs; None: any number."""
     plain = [_least(group, head, decode=False) for group in options]

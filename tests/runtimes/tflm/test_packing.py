@@ -187,10 +187,12 @@ def test_free_compression_is_taken_below_the_peak():
     same(model, packed.image)
 
 
-def test_a_limit_below_any_arena_gives_the_smallest_arena():
+@pytest.mark.parametrize("missing", [1, 16, 2000])
+def test_a_limit_below_any_arena_gives_the_smallest_arena(missing):
     model = with_weights(autoencoder(), pruned)
-    packed = pack(model, TARGET, arena_limit=100)
-    assert packed.image == pack(model, TARGET, allowed={"int8"}).image
+    dense = pack(model, TARGET, allowed={"int8"})
+    packed = pack(model, TARGET, arena_limit=smallest_arena(dense.image) - missing)
+    assert packed.image == dense.image
 
 
 # What is refused
