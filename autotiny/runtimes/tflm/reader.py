@@ -210,7 +210,8 @@ def _operator_code(table: Table) -> OperatorCode:
         )
     name = OPERATORS[number]
     if name == "CUSTOM":
-        name = _text(table.get("custom_code", b"")) or "CUSTOM"
+        code = _text(table.get("custom_code", b""))[:100]
+        name = "".join(c if c.isprintable() else "?" for c in code) or "CUSTOM"
     return OperatorCode(name, table.get("version", 1))
 
 

@@ -39,6 +39,15 @@ def test_custom_operators_have_their_own_names():
     assert read_model(b.finish([], [y])).operator_names == ("TFLM_DECODE",)
 
 
+def test_names_of_operators_stay_on_one_line():
+    b = ModelBuilder()
+    x, y = b.tensor([8]), b.tensor([8])
+    b.operator("CUSTOM", [x], [y], custom="two\nlines" + "x" * 500)
+    (name,) = read_model(b.finish([x], [y])).operator_names
+    assert name.startswith("two?lines")
+    assert len(name) == 100
+
+
 def test_packed_weights_take_half_a_byte_each():
     b = ModelBuilder()
     x = b.tensor([1, 3])
