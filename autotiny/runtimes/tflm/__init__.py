@@ -1,0 +1,1 @@
+"""TensorFlow Lite Micro: what it can run, what that costs, and how it is proved."""

@@ -6,6 +6,7 @@ the user reads. Checks, messages and documentation all come from ``RULES``.
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from autotiny.errors import UnsupportedModelError
@@ -18,8 +19,9 @@ Precision = tuple[int, int, Granularity]
 Rule = Callable[["Use", Target], bool]
 
 
+@dataclass(frozen=True)
 class Use:
-    """An operator as rules see it: name, weight and activation bits, granularity, and storage.
+    """An operator as rules see it.
 
     Attributes:
         name: Operator name.
@@ -29,15 +31,11 @@ class Use:
         outside: A constant lies outside the flatbuffer.
     """
 
-    def __init__(
-        self, name: str, weight_bits: int | None = None, activation_bits: int = 8,
-        per_channel: bool = False, outside: bool = False,
-    ) -> None:  # fmt: skip
-        self.name = name
-        self.weight_bits = weight_bits
-        self.activation_bits = activation_bits
-        self.per_channel = per_channel
-        self.outside = outside
+    name: str
+    weight_bits: int | None = None
+    activation_bits: int = 8
+    per_channel: bool = False
+    outside: bool = False
 
 
 def core_is_too_small(use: Use, target: Target) -> bool:

@@ -12,8 +12,9 @@ from helpers_tflite import (
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
-from autotiny.runtimes.tflm.arena import COSTS, Allocations, predict_arena, scratch_requests
+from autotiny.runtimes.tflm.arena import COSTS, Allocations, predict_arena
 from autotiny.runtimes.tflm.reader import read_model
+from autotiny.runtimes.tflm.scratch import scratch_requests
 
 REFERENCE = Target()
 M4 = Target(kernels="cmsis-nn", core="cortex-m4")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
-from autotiny.runtimes.tflm.arena import scratch_requests
 from autotiny.runtimes.tflm.planner import head_bytes, plan
 from autotiny.runtimes.tflm.reader import read_model
+from autotiny.runtimes.tflm.scratch import scratch_requests
 
 PUBLISHED = (
     "mlperf_kws_ref_model",
