@@ -133,6 +133,17 @@ def test_a_worker_that_dies_is_an_error_and_is_replaced():
         worker.close()
 
 
+def test_a_model_that_kills_the_interpreter_is_an_error_and_the_next_one_runs():
+    b = ModelBuilder()
+    x, y = b.tensor([1, 8]), b.tensor([1, 8], scales=(1 / 256,), zero_points=(-128,))
+    b.operator("SOFTMAX", [x], [y], "SoftmaxOptions", beta=float("nan"))
+    fatal = b.finish([x], [y])  # the kernel checks beta with an assertion that aborts
+    for _ in range(2):
+        with pytest.raises(UnsupportedModelError, match="crashed on it"):
+            interpreter.recorded_arena(fatal)
+    assert interpreter.recorded_arena(small_cnn())[0] > 0
+
+
 def test_a_worker_that_takes_too_long_is_an_error():
     worker = Worker(timeout_s=0.0)
     try:
