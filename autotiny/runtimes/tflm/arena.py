@@ -10,7 +10,8 @@ CMSIS-NN.
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._base import KernelSet, Target
+from autotiny.runtimes._base import Target
+from autotiny.runtimes.tflm import cmsis_nn
 from autotiny.runtimes.tflm.planner import Buffer, align_up, head_bytes, plan
 from autotiny.runtimes.tflm.reader import Model, Operator
 from autotiny.runtimes.tflm.scratch import scratch_requests
@@ -54,7 +55,7 @@ COSTS = {
     "RESHAPE": OperatorCost((36, 4), 0, 0),
     "SOFTMAX": OperatorCost((4, 4), 56, 64),
     "ADD": OperatorCost((2, 1), 60, 60),
-    "SVDF": OperatorCost((8, 4), 36, 36),
+    "SVDF": OperatorCost((8, 4), 36, 40),
     "TRANSPOSE_CONV": OperatorCost((16, 4), 72, 72),
     "STRIDED_SLICE": OperatorCost((24, 4), 84, 84),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": OperatorCost((16, 4), 688, 688),
@@ -136,14 +137,14 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
         reference = replace(target, kernels="reference")
         missed = recorded_head - head_bytes(plan(model, scratch_requests(model, reference)))
         head = recorded_head if target.kernels == "reference" else head + max(0, missed)
-    tail, before_io, prepare_peak = _tail(model, target.kernels, len(scratch))
+    tail, before_io, prepare_peak = _tail(model, target, len(scratch))
     tensors, planned = len(model.tensors), len(buffers)
     planning = align_up(144 + 12 * len(scratch) + 4 + 24 * (tensors + len(scratch)))
     start = before_io + planning + 40 * planned
     return Arena(head, tail, align_up(max(head + tail, start, prepare_peak)), buffers)
 
 
-def _tail(model: Model, kernels: KernelSet, scratch: int) -> tuple[int, int, int]:
+def _tail(model: Model, target: Target, scratch: int) -> tuple[int, int, int]:
     """Return the tail, the tail before variables and inputs, and the peak while preparing."""
     tail = Allocations()
     for size in _INTERPRETER:
@@ -154,12 +155,12 @@ def _tail(model: Model, kernels: KernelSet, scratch: int) -> tuple[int, int, int
     for cost in costs:
         tail.take(*cost.parameters)
     for cost in costs:
-        size = cost.reference if kernels == "reference" else cost.cmsis_nn
+        size = cost.reference if target.kernels == "reference" else cost.cmsis_nn
         if size:
             tail.take(size, 16)
     peak = 0
     for operator in model.operators:
-        for size in _prepared(model, operator, kernels):
+        for size in _prepared(model, operator, target):
             tail.take(size, 16)
         peak = max(peak, tail.size + _SCRATCH_REQUESTS + _temporary(model, operator))
     if scratch:
@@ -183,24 +184,28 @@ def _take_variables_and_ends(model: Model, tail: Allocations) -> None:
                 tail.take(4 + 4 * scales, 4)
 
 
-def _prepared(model: Model, operator: Operator, kernels: KernelSet) -> list[int]:
+def _prepared(model: Model, operator: Operator, target: Target) -> list[int]:
     """Return what an operator allocates for good when it prepares."""
     source, output = model.input(operator, 0), model.output(operator)
     if operator.name == "TFLM_DECODE":
         return _decoders(model, operator)
     if operator.name == "SOFTMAX" and source is not None and source.type == "int16":
         return [_SOFTMAX_TABLE, _SOFTMAX_TABLE]
-    quantized = output.type in ("int8", "int16")
-    per_channel = [4 * output.shape[-1]] * 2 if quantized and output.shape else []
+    channels = [4 * output.shape[-1]] * 2 if output.shape else []
+    cmsis = target.kernels == "cmsis-nn"
     if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
-        return per_channel
+        # The reference kernels keep these arrays for floats too, which do not need them.
+        spared = cmsis and operator.name != "TRANSPOSE_CONV" and output.type == "float32"
+        return [] if spared else channels
+    if operator.name == "SVDF" and cmsis and output.type == "int8":
+        return cmsis_nn.svdf_sums(model, operator, target.core)
     filters = model.input(operator, 1)
     if operator.name == "FULLY_CONNECTED" and filters is not None:
         as_convolution = (
-            kernels == "cmsis-nn" and output.type == "int8" and filters.type == "int8"
+            cmsis and output.type == "int8" and filters.type == "int8"
             and len(output.shape) > 2 and filters.shape[-1] % 4 == 0
         )  # fmt: skip
-        return per_channel if len(filters.scales) > 1 or as_convolution else []
+        return channels if len(filters.scales) > 1 or as_convolution else []
     return []
 
 

@@ -95,6 +95,12 @@ def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | No
     return [size] if size else []
 
 
+def svdf_sums(model: Model, operator: Operator, core: str) -> list[int]:
+    """Return what an int8 SVDF keeps for good: on Helium, the sum of each feature filter."""
+    filters = model.input(operator, 1)
+    return [4 * filters.shape[0]] if filters is not None and extension(core) == "mve" else []
+
+
 def _convolution(
     model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
 ) -> int:

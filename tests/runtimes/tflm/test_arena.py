@@ -118,6 +118,19 @@ def test_per_channel_dense_layers_keep_two_arrays():
     assert channels.tail - whole.tail == 880 + 16  # 2 x 440 B, each rounded up to 16
 
 
+def test_only_the_reference_kernels_keep_channel_arrays_for_floats():
+    tails = {}
+    for channels in (4, 40):
+        b = ModelBuilder()
+        x, y = b.tensor([1, 4, 4, 2], "float32"), b.tensor([1, 4, 4, channels], "float32")
+        w = b.constant([channels, 1, 1, 2], "float32")
+        b.operator("CONV_2D", [x, w, -1], [y], "Conv2DOptions", strideH=1, strideW=1)
+        model = read_model(b.finish([x], [y]))
+        tails[channels] = [predict_arena(model, target).tail for target in (REFERENCE, M4)]
+    assert tails[40][0] - tails[4][0] == 2 * (160 - 16)
+    assert tails[40][1] == tails[4][1]
+
+
 def test_sixteen_bit_softmax_keeps_two_tables():
     tails = []
     for kind in ("int8", "int16"):
