@@ -1,7 +1,9 @@
 """Entry point: runs a command, turns errors into one sentence and an exit code."""
 
 import os
+import signal
 import sys
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,29 +22,51 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str], debug: bool) -> int:
     from typer.exceptions import TyperException
 
-    from autotiny.cli import app
-    from autotiny.errors import AutotinyError
+    from autotiny.errors import AutotinyError, SearchInterruptedError
 
     try:
-        result = app(arguments, prog_name="autotiny", standalone_mode=False)
-    except BrokenPipeError:
-        # The reader of our output has gone, as with `autotiny front … | head`.
+        result = _call(arguments)
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has gone, as with `autotiny front … | head`; typer turns that
+        # into SystemExit, and nothing else.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return _report("interrupted.", 130, debug)
     except TyperException as error:
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        return _report(f"{message} See `autotiny --help`.", getattr(error, "exit_code", 2), debug)
+        return _report(_usage_sentence(error), error.exit_code, debug)
     except AutotinyError as error:
         return _report(str(error), error.exit_code, debug)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".strip()
         return _report(f"failed; {reason} (--debug shows where).", 1, debug)
+    if result == SearchInterruptedError.exit_code:  # typer turns Ctrl-C into this, in silence
+        return _report("interrupted.", result, debug)
+    return result
+
+
+def _call(arguments: list[str]) -> int:
+    """Run the command; what it printed has left the process when this returns."""
+    from autotiny.cli import app
+
+    result = app(arguments or ["--help"], prog_name="autotiny", standalone_mode=False)
+    sys.stdout.flush()
     return result if isinstance(result, int) else 0
 
 
+def _usage_sentence(error: Any) -> str:
+    """Return what was wrong with the way a command was typed, and where its options are told."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    message = message.replace("Input should be", "must be")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "autotiny"
+    return f"{message} (see `{command} --help`)."
+
+
 def _report(message: str, code: int, debug: bool) -> int:
+    if code == 130:
+        # Impatience must not tear apart what is being said and closed.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if debug:
         import traceback
 

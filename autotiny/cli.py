@@ -180,7 +180,7 @@ def resume(name: Name, trials: Trials = None) -> int:
     return run_resume(name, trials)
 
 
-@app.command()
+@app.command(epilog="Example: autotiny studies")
 def studies() -> None:
     """List the studies in this folder."""
     from autotiny.commands.studies import list_studies
@@ -188,7 +188,7 @@ def studies() -> None:
     list_studies()
 
 
-@app.command()
+@app.command(epilog="Example: autotiny spaces")
 def spaces() -> None:
     """List the search spaces that come with autotiny."""
     from autotiny.commands.studies import list_spaces

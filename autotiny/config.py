@@ -3,11 +3,20 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
@@ -25,8 +34,14 @@ from autotiny.units import parse_seconds, parse_size
 Objective = Literal["accuracy", "flash", "ram", "latency", "energy"]
 SamplerName = Literal["tpe", "nsga2", "random"]
 
-#: What each built-in task is searched with when no space is named.
-_DEFAULT_SPACES = {"digits": "cnn", "mnist": "cnn", "fashion_mnist": "cnn", "cifar10": "cnn"}
+#: What each built-in task is searched with when no space is named; others are looked at.
+_DEFAULT_SPACES = {
+    "digits": "cnn",
+    "mnist": "cnn",
+    "fashion_mnist": "cnn",
+    "cifar10": "cnn",
+    "tones": "ds_cnn",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -86,12 +101,29 @@ class StudyConfig(BaseModel):
             raise ValueError(f"must name each objective once; got {', '.join(value)}")
         return value
 
+    @field_validator("target")
+    @classmethod
+    def _known_target(cls, value: dict[str, Any]) -> dict[str, Any]:
+        known = [field.name for field in fields_of(Target)]
+        if unknown := set(value) - set(known):
+            raise ValueError(f"target must hold {', '.join(known)} only; got {sorted(unknown)[0]}")
+        try:
+            TypeAdapter(Target).validate_python(value)
+        except ValidationError as error:
+            raise ValueError(first_problem(error, "target")) from None
+        return value
+
     @model_validator(mode="after")
     def _latency_needs_a_clock(self) -> "StudyConfig":
         timed = {"latency", "energy"} & set(self.objectives) or self.latency_s
         if timed and not self.target.get("clock_hz"):
             raise ValueError(
                 "latency and energy need a device with a clock; name one with --device"
+            )
+        if "energy" in self.objectives and not (self.device.active_ma and self.device.supply_v):
+            raise ValueError(
+                f"energy needs a device whose current and voltage are known; {self.device.name} "
+                "has none"
             )
         return self
 
@@ -136,20 +168,21 @@ def resolve_config(
         InputError: Naming the key, the rule and the value given.
     """
     merged = read_yaml(config_file) if config_file else {}
-    source = str(config_file) if config_file else "options"
+    source = f"{config_file}: " if config_file else ""
     merged |= {key: value for key, value in options.items() if value is not None}
     data = str(merged.pop("data", "digits"))
     space = _resolve_space(merged.pop("space", None), data)
     space = _assign(space, assignments)
     fields: dict[str, Any] = {"data": data, "space": parse_space(space, "search space")}
-    fields["study"] = merged.pop("study", None) or _default_name(data, str(space.get("family")))
+    study = merged.pop("study", None)
+    fields["study"] = _default_name(data, str(space.get("family"))) if study is None else str(study)
     fields |= _sizes(merged)
     if isinstance(merged.get("objectives"), str):
         merged["objectives"] = [part.strip() for part in merged["objectives"].split(",")]
     try:
         return StudyConfig.model_validate(fields | merged)
     except ValidationError as error:
-        raise InputError(f"{source}: {first_problem(error)}") from None
+        raise InputError(f"{source}{first_problem(error)}") from None
 
 
 def _sizes(merged: dict[str, Any]) -> dict[str, Any]:
@@ -173,11 +206,18 @@ def _sizes(merged: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve_space(space: Any, data: str) -> dict[str, Any]:
-    if space is None:
-        space = _DEFAULT_SPACES.get(data, "ds_cnn" if data == "tones" else "")
     if isinstance(space, dict):
         return dict(space)
-    return read_space(str(space)) if space else {"family": ""}
+    return read_space(_default_space(data) if space is None else str(space))
+
+
+def _default_space(data: str) -> str:
+    """Return the space for data that comes without one: dense layers unless it is 2-D."""
+    if data in _DEFAULT_SPACES:
+        return _DEFAULT_SPACES[data]
+    from autotiny.tasks import load_task
+
+    return "mlp" if len(load_task(data, seed=0).input_shape) == 1 else "cnn"
 
 
 def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
@@ -206,7 +246,7 @@ def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, An
 
 def _default_name(data: str, family: str) -> str:
     stem = Path(data).stem if data.endswith(".npz") else data.rpartition(":")[2]
-    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{stem}-{family}").strip("-.")[:64]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{stem}-{family}").strip("-._")[:64]
 
 
 def save_config(config: StudyConfig, path: Path) -> None:

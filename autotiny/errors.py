@@ -17,6 +17,12 @@ class UnsupportedModelError(InputError):
     """A model uses something that the runtime or the target cannot run."""
 
 
+class SearchInterruptedError(AutotinyError):
+    """The user pressed Ctrl-C; the message says what is kept and how to go on."""
+
+    exit_code = 130
+
+
 class NothingFitsError(AutotinyError):
     """A command finished and wrote its results, but nothing is within the budget."""
 

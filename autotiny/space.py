@@ -1,14 +1,24 @@
 """Search spaces: YAML to typed parameters, and one point of them: a candidate."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
@@ -103,13 +113,23 @@ class Candidate:
         )
 
 
+def _finite_number(value: Any) -> Any:
+    """Refuse what is no number before a union of number types gives one complaint per member."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a finite number; got {value!r}")
+    return value
+
+
+Number = Annotated[int | float, BeforeValidator(_finite_number)]
+
+
 class Range(BaseModel):
     """``{low: …, high: …}``, with an optional step or a logarithmic scale."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    low: int | float
-    high: int | float
-    step: int | float | None = None
+    low: Number
+    high: Number
+    step: Number | None = None
     log: bool = False
 
     @model_validator(mode="after")
@@ -120,8 +140,11 @@ class Range(BaseModel):
             raise ValueError(f"a log range must start above 0; got low {self.low}")
         if self.log and self.step is not None:
             raise ValueError("a range takes log or step, not both")
-        if self.step is not None and self.step <= 0:
-            raise ValueError(f"step must be above 0; got {self.step}")
+        if self.step is not None and not 0 < self.step <= max(self.high - self.low, 0):
+            raise ValueError(
+                f"step must be above 0 and at most high - low; got {self.step} for "
+                f"{self.low}..{self.high}"
+            )
         return self
 
 
@@ -130,6 +153,28 @@ class Choices(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     choices: list[Value] = Field(min_length=1)
+
+
+def _kind_of_spec(value: Any) -> str | None:
+    """Return which member of ``Spec`` a user means, so that only its rules are told."""
+    if isinstance(value, Range | Choices):
+        return type(value).__name__
+    if isinstance(value, dict):
+        return "Choices" if "choices" in value else "Range"
+    return "Value" if value is None or isinstance(value, bool | int | float | str) else None
+
+
+#: What a search space may say about a hyperparameter.
+Spec = Annotated[
+    Annotated[Range, Tag("Range")]
+    | Annotated[Choices, Tag("Choices")]
+    | Annotated[Value | None, Tag("Value")],
+    Discriminator(
+        _kind_of_spec,
+        custom_error_type="spec",
+        custom_error_message="must be {low: …, high: …}, {choices: […]} or one value",
+    ),
+]
 
 
 class BaseTraining(BaseModel):
@@ -158,13 +203,16 @@ class SearchSpace(BaseModel):
     family: Literal["mlp", "cnn", "ds_cnn"]
     base: dict[str, Any] = Field(default_factory=dict)
     training: BaseTraining = BaseTraining()
-    parameters: dict[str, Range | Choices | Value | None] = Field(default_factory=dict)
+    parameters: dict[str, Spec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> "SearchSpace":
         from autotiny.models import FAMILIES
 
-        FAMILIES[self.family][0](**self.base)
+        try:
+            FAMILIES[self.family][0](**self.base)
+        except ValidationError as error:
+            raise ValueError(first_problem(error, "base")) from None
         for name, spec in self.parameters.items():
             _check_parameter(name, spec)
         return self
@@ -183,8 +231,10 @@ def _check_parameter(name: str, spec: Range | Choices | Value | None) -> None:
         if rule.kind == "choice":
             raise ValueError(f"parameters.{name} takes choices, not a range")
         values: list[Value] = [spec.low, spec.high]
-        if rule.kind == "int" and not all(isinstance(v, int) for v in values):
-            raise ValueError(f"parameters.{name} takes whole numbers; got {values}")
+        if rule.kind == "int":
+            steps = values if spec.step is None else [*values, spec.step]
+            if not all(isinstance(v, int) for v in steps):
+                raise ValueError(f"parameters.{name} takes whole numbers; got {steps}")
     else:
         values = spec.choices if isinstance(spec, Choices) else [spec]
     for value in values:
@@ -255,8 +305,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
         raise InputError(f"{path} must be readable YAML; {reason}.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a YAML mapping; got {type(content).__name__}.")
@@ -275,17 +325,35 @@ def parse_space(content: Mapping[str, Any], source: str) -> SearchSpace:
         raise InputError(f"{source}: {first_problem(error)}") from None
 
 
-def first_problem(error: ValidationError) -> str:
-    """Return the first problem of a validation as one sentence."""
+#: Names pydantic gives the members of a union in the path of a key; a user knows only the keys.
+_UNION_MEMBERS = ("Range", "Choices", "Value", "int", "float", "bool", "str")
+
+
+def first_problem(error: ValidationError, inside: str = "") -> str:
+    """Return the first problem of a validation as one sentence.
+
+    Args:
+        error: What pydantic found.
+        inside: Key that holds what was validated.
+    """
     problem = error.errors()[0]
-    # pydantic names the members of a union in the path; a user knows only the keys.
-    members = ("Range", "Choices", "int", "float", "bool", "str")
-    parts = [str(part) for part in problem["loc"]]
-    where = ".".join(part for part in parts if part not in members and "(" not in part)
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
+    parts = [inside, *(str(part) for part in problem["loc"])]
+    where = ".".join(p for p in parts if p and p not in _UNION_MEMBERS and "(" not in p)
+    kind, given = problem["type"], problem.get("input")
+    message = problem["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
+    message = message.replace("Input should be", "must be")
+    if kind == "extra_forbidden":
         return f"{where} is not a known key."
-    given = problem.get("input")
-    told = "" if where in message or problem["type"] == "value_error" else f"; got {given!r}"
-    text = f"{where}: {message}{told}" if where and where not in message else f"{message}{told}"
-    return text if text.endswith((".", "?")) else f"{text}."
+    if kind == "missing":
+        return f"{where} must be given."
+    if kind != "value_error":
+        message += f"; got {_shortened(given)}"
+    if where and where not in message:
+        separator = " " if message.startswith("must ") else ": "
+        message = f"{where}{separator}{message}"
+    return message if message.endswith((".", "?")) else f"{message}."
+
+
+def _shortened(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from autotiny.config import StudyConfig, checked_name, load_config, save_config
 from autotiny.errors import AutotinyError, InputError
@@ -23,7 +24,8 @@ def studies_dir() -> Path:
 
 def study_names() -> list[str]:
     """Return the names of the studies there are."""
-    return sorted(path.parent.name for path in studies_dir().glob("*/study.db"))
+    names = (path.parent.name for path in studies_dir().glob("*/study.db"))
+    return sorted(name for name in names if not name.startswith("."))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,25 +64,48 @@ class StudyFolder:
 
     @classmethod
     def create(cls, config: StudyConfig) -> "StudyFolder":
-        """Make the folder of a new study.
+        """Make the folder of a new study; it appears under its name when it is complete.
 
         Raises:
             InputError: If the study exists or the folder cannot be written.
         """
-        folder = cls(studies_dir() / checked_name(config.study))
-        if folder.database.exists():
-            raise InputError(
-                f"A new study must have a new name and {config.study!r} exists; go on with "
-                f"`autotiny resume {config.study}` or name another with --study."
-            )
+        path = studies_dir() / checked_name(config.study)
+        cls(path).require_new()
+        partial = None
         try:
-            folder.artifacts.mkdir(parents=True, exist_ok=True)
-            save_config(config, folder.path / "config.yaml")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            made = cls(partial / path.name)
+            made.artifacts.mkdir(parents=True)
+            save_config(config, made.path / "config.yaml")
+            made._create_optuna(config.objectives)
+            os.rename(made.path, path)
         except OSError as error:
+            # Another process may have made it since: the same sentence is due.
+            cls(path).require_new()
             raise InputError(
-                f"Studies must be in a folder that can be written; {folder.path}: {error.strerror}."
+                f"Studies must be in a folder that can be written; {path}: {error.strerror}."
             ) from None
-        return folder
+        finally:
+            if partial is not None:
+                shutil.rmtree(partial, ignore_errors=True)
+        return cls(path)
+
+    def require_new(self) -> None:
+        """Refuse a folder that a study cannot be made in.
+
+        Raises:
+            InputError: If it exists.
+        """
+        if self.database.exists():
+            raise InputError(
+                f"A new study must have a new name and {self.name!r} exists; go on with "
+                f"`autotiny resume {self.name}` or name another with --study."
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(
+                f"A new study must have a new folder; {self.path} exists and holds no study."
+            )
 
     @classmethod
     def open(cls, name: str) -> "StudyFolder":
@@ -115,7 +140,7 @@ class StudyFolder:
         Raises:
             AutotinyError: If another process is searching this study.
         """
-        with (self.path / "lock").open("w") as file:
+        with self._lock_file() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -124,37 +149,72 @@ class StudyFolder:
                 ) from None
             yield
 
-    def open_optuna(self, objectives: tuple[str, ...] = ()) -> Any:
-        """Return the Optuna study, making it if objectives are given.
+    def _lock_file(self) -> IO[str]:
+        try:
+            return (self.path / "lock").open("w")
+        except OSError as error:
+            raise InputError(
+                f"Studies must be in a folder that can be written; {self.path}: {error.strerror}."
+            ) from None
+
+    def open_optuna(self) -> Any:
+        """Return the Optuna study, whatever its folder is called by now.
 
         Raises:
             InputError: If the database is not a study of ours.
         """
         import optuna
+
+        with self.readable():
+            storage = self._storage()
+            names = optuna.get_all_study_names(storage)
+            if len(names) != 1:
+                raise InputError(
+                    f"{self.database} must hold one Optuna study; it holds {len(names)}."
+                )
+            return optuna.load_study(study_name=names[0], storage=storage)
+
+    @contextlib.contextmanager
+    def readable(self) -> Iterator[None]:
+        """Turn whatever reading a damaged database raises into one sentence.
+
+        Raises:
+            InputError: If it is damaged.
+        """
+        from optuna.exceptions import StorageInternalError
         from sqlalchemy.exc import SQLAlchemyError
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        damage = (KeyError, TypeError, ValueError, IndexError, RuntimeError, AssertionError)
         try:
-            storage = optuna.storages.RDBStorage(
-                f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": 60}}
-            )
-            if objectives:
-                kinds = optuna.study.StudyDirection
-                directions = [
-                    kinds.MAXIMIZE if name == "accuracy" else kinds.MINIMIZE for name in objectives
-                ]
-                return optuna.create_study(
-                    study_name=self.name,
-                    storage=storage,
-                    directions=directions,
-                    load_if_exists=True,
-                )
-            return optuna.load_study(study_name=self.name, storage=storage)
-        except (KeyError, SQLAlchemyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
+            yield
+        except (*damage, SQLAlchemyError, StorageInternalError) as error:
+            cause = error.__cause__ or error
+            reason = " ".join(str(cause).split()).split(" [SQL")[0][:200].rstrip(".")
             raise InputError(
-                f"{self.database} must hold the study {self.name!r}; {reason}."
-            ) from None
+                f"{self.database} must be a sound Optuna database; "
+                f"reading it gives {type(cause).__name__}: {reason}."
+            ) from error
+
+    def _storage(self) -> Any:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": 60}}
+        )
+
+    def _create_optuna(self, objectives: tuple[str, ...]) -> None:
+        import optuna
+
+        storage = self._storage()
+        optuna.create_study(
+            study_name=self.name,
+            storage=storage,
+            directions=["maximize" if name == "accuracy" else "minimize" for name in objectives],
+        )
+        # The file is about to be renamed; no connection may outlive that.
+        storage.remove_session()
+        storage.engine.dispose()
 
     def artifact_store(self) -> Any:
         """Return the Optuna artifact store."""

@@ -5,11 +5,9 @@ footprint as constraints and never trained. Random choices depend on the seed an
 have finished, so an interrupted and resumed study ends like one that ran through.
 """
 
-import contextlib
 import dataclasses
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,14 +22,13 @@ from autotiny.network import fold_batch_norm
 from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime
-from autotiny.space import RULES, Candidate, Choices, Range, SearchSpace
+from autotiny.sampling import anchor_parameters, make_sampler, quiet_optuna, suggest
+from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task
 
 #: Accuracy told to Optuna for a trial that was never trained; its constraints say why.
 _UNTRAINED = 0.0
-#: Widths of the first candidates, otherwise uncompressed: they anchor the front's two ends.
-_ANCHOR_WIDTHS = (1.0, 0.5, 0.25)
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Search:
 
     def __init__(self, folder: StudyFolder, config: StudyConfig) -> None:
         self.folder, self.config = folder, config
-        self._optuna = folder.open_optuna(config.objectives)
+        self._optuna = folder.open_optuna()
 
     @classmethod
     def create(cls, config: StudyConfig) -> "Search":
@@ -124,10 +121,14 @@ class Search:
         import optuna
 
         attributes = self._optuna.user_attrs
-        complete = self._optuna.get_trials(
-            deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)
-        )
-        return [record_from_trial(trial, attributes) for trial in complete]
+        complete = self._trials(optuna.trial.TrialState.COMPLETE)
+        with self.folder.readable():
+            return [record_from_trial(trial, attributes) for trial in complete]
+
+    def _trials(self, state: Any) -> list[Any]:
+        """Return the Optuna trials of one state, in order."""
+        with self.folder.readable():
+            return list(self._optuna.get_trials(deepcopy=False, states=(state,)))
 
     def record(self, number: int) -> TrialRecord:
         """Return one finished trial.
@@ -178,7 +179,7 @@ class Search:
         """
         total = trials or self.config.trials
         with self.folder.lock():
-            self._retry_interrupted()
+            self._close_interrupted()
             started = time.monotonic()
             pipeline: Pipeline | None = None
             while (done := len(self.records())) < total:
@@ -255,24 +256,35 @@ class Search:
 
         return joblib.Memory(self.folder.cache, verbose=0)
 
-    def _retry_interrupted(self) -> None:
-        """Close trials that a killed process left running and ask for their parameters again."""
+    def _close_interrupted(self) -> None:
+        """Close trials that a killed process left running.
+
+        Their parameters come again by themselves: the sampler is seeded by the number of finished
+        trials and looks at nothing else.
+        """
         import optuna
 
-        running = (optuna.trial.TrialState.RUNNING,)
-        for trial in self._optuna.get_trials(deepcopy=False, states=running):
+        for trial in self._trials(optuna.trial.TrialState.RUNNING):
             self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            # The sampler, seeded alike, proposes the rest of the parameters again.
-            self._optuna.enqueue_trial(trial.params, skip_if_exists=False)
+
+    def _enqueue_anchor(self, done: int) -> None:
+        """Ask for an anchor next, if the study is still so young.
+
+        One at a time, and not if a killed process left it waiting: a queue of all would give
+        another order after an interruption.
+        """
+        import optuna
+
+        anchors = anchor_parameters(self.config.space)
+        if done < len(anchors) and not self._trials(optuna.trial.TrialState.WAITING):
+            self._optuna.enqueue_trial(anchors[done])
 
     def _trial(self, pipeline: Pipeline, done: int, on_progress: OnProgress) -> TrialRecord:
         import optuna
 
-        with _quiet_optuna():
+        with quiet_optuna():
             self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + done)
-            if done == 0 and not self._optuna.get_trials(deepcopy=False):
-                for parameters in anchor_parameters(self.config.space):
-                    self._optuna.enqueue_trial(parameters)
+            self._enqueue_anchor(done)
             trial = self._optuna.ask()
             candidate = Candidate.from_parameters(suggest(trial, self.config.space))
         try:
@@ -320,70 +332,3 @@ class Search:
         values = {name: objective_value(record, name) for name in self.config.objectives}
         # Optuna maximises accuracy; `objective_value` is smaller-is-better throughout.
         return [-value if name == "accuracy" else value for name, value in values.items()]
-
-
-def make_sampler(name: str, seed: int) -> Any:
-    """Return an Optuna sampler; TPE models all parameters together."""
-    import optuna
-
-    if name == "tpe":
-        return optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, n_startup_trials=8
-        )
-    if name == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=16)
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:
-    """Return a trial's hyperparameters; those that cannot matter are not asked for."""
-    chosen: dict[str, Any] = {}
-    for name, rule in RULES.items():
-        spec = space.parameters.get(name)
-        if spec is None or (rule.needs and not chosen.get(rule.needs, RULES[rule.needs].default)):
-            continue
-        if isinstance(spec, Choices):
-            chosen[name] = trial.suggest_categorical(name, spec.choices)
-        elif not isinstance(spec, Range):
-            chosen[name] = spec
-        elif rule.kind == "int":
-            step = {} if spec.log else {"step": int(spec.step or 1)}
-            chosen[name] = trial.suggest_int(
-                name, int(spec.low), int(spec.high), log=spec.log, **step
-            )
-        else:
-            chosen[name] = trial.suggest_float(
-                name, float(spec.low), float(spec.high), log=spec.log, step=spec.step
-            )
-    return chosen
-
-
-def anchor_parameters(space: SearchSpace) -> list[dict[str, Any]]:
-    """Return the first candidates: a few widths, as little compressed as the space allows."""
-
-    def nearest(name: str, wanted: float) -> Any:
-        spec = space.parameters.get(name)
-        if not isinstance(spec, Range):
-            return None
-        return type(wanted)(min(max(wanted, spec.low), spec.high))
-
-    def anchor(width: float) -> dict[str, Any]:
-        wanted = {"width": width, "sparsity": 0.0, "precision_tolerance": 0.0}
-        values = {name: nearest(name, value) for name, value in wanted.items()}
-        return {name: value for name, value in values.items() if value is not None}
-
-    unique: list[dict[str, Any]] = []
-    for width in _ANCHOR_WIDTHS:
-        if (parameters := anchor(width)) and parameters not in unique:
-            unique.append(parameters)
-    return unique
-
-
-@contextlib.contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Optuna warns that grouped multivariate TPE may change between versions; it is wanted."""
-    from optuna.exceptions import ExperimentalWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

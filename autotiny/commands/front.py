@@ -4,9 +4,8 @@ import dataclasses
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
-from autotiny.front import closest
 from autotiny.report.console import console
-from autotiny.report.tables import closest_table, front_table, front_text
+from autotiny.report.tables import front_table, front_text, print_closest
 from autotiny.study import Search
 from autotiny.units import parse_seconds, parse_size
 
@@ -27,6 +26,10 @@ def show_front(
     if latency is not None:
         changes["latency_s"] = parse_seconds(latency, name="--latency")
     search = Search.open(name)
+    if latency is not None and search.config.device.clock_hz is None:
+        raise InputError(
+            f"--latency needs a study that was searched for a device with a clock; {name} was not."
+        )
     budget: Budget = dataclasses.replace(search.config.budget, **changes)  # type: ignore[arg-type]
     front = search.front(budget)
     if output != "table":
@@ -34,6 +37,5 @@ def show_front(
     elif front:
         console().print(front_table(front, budget))
     else:
-        console().print("Nothing fits the budget. The closest trials:")
-        console().print(closest_table(closest(search.records(), budget)))
+        print_closest(search.records(), budget)
     return 0 if front else 3

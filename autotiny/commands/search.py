@@ -1,16 +1,15 @@
 """``autotiny search`` and ``autotiny resume``."""
 
-import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autotiny.config import resolve_config
-from autotiny.front import closest
+from autotiny.errors import SearchInterruptedError
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
-from autotiny.report.tables import closest_table, front_table
+from autotiny.report.tables import front_table, print_closest
 from autotiny.study import Search
 from autotiny.units import format_bytes, format_seconds
 
@@ -31,16 +30,16 @@ def run_resume(name: str, trials: int | None) -> int:
 def _run(search: Search, trials: int | None) -> int:
     out, started = console(), time.monotonic()
     total, done = trials or search.config.trials, len(search.records())
-    _announce(search, total, done)
     try:
+        _announce(search, total, done)
         with search_progress(out, total, done) as report:
             search.run(trials=trials, on_progress=report)
     except KeyboardInterrupt:
-        kept = len(search.records())
-        out.print(f"\nInterrupted; {kept} finished trials are kept. Go on with:")
         again = f" --trials {trials}" if trials else ""
-        out.print(f"  autotiny resume {shlex.quote(search.folder.name)}{again}", style="bold")
-        return 130
+        raise SearchInterruptedError(
+            f"interrupted; {len(search.records())} finished trials are kept, go on with: "
+            f"autotiny resume {search.folder.name}{again}"
+        ) from None
     return _conclude(search, time.monotonic() - started)
 
 
@@ -62,18 +61,16 @@ def _announce(search: Search, total: int, done: int) -> None:
 
 
 def _conclude(search: Search, seconds: float) -> int:
-    out, name = console(), shlex.quote(search.folder.name)
+    out, name = console(), search.folder.name
     records, budget = search.records(), search.config.budget
     front = search.front()
     rejected = sum(record.accuracy is None for record in records)
     out.print(
         f"\n{len(records)} trials ({rejected} over budget and not trained) "
-        f"in {format_seconds(seconds)}; {len(front)} on the front:"
+        f"in {format_seconds(seconds)}; {len(front)} on the front{':' if front else '.'}"
     )
     if not front:
-        out.print("Nothing fits the budget. The closest trials:")
-        out.print(closest_table(closest(records, budget)))
-        out.print(f"Give more room, or search a smaller base: autotiny show {name} --trial N")
+        print_closest(records, budget)
         return 3
     out.print(front_table(front, budget))
     out.print("Next, export one (or --trial N):")

@@ -24,10 +24,10 @@ def list_studies() -> None:
     for name in names:
         try:
             search = Search.open(name)
+            config, records = search.config, search.records()
         except InputError as error:
             table.add_row(name, f"cannot be opened: {error}")
             continue
-        config, records = search.config, search.records()
         fit = feasible(records, config.budget)
         best = f"{max(r.score for r in fit):.4f}" if fit else "-"
         done = f"{len(records)} of {max(config.trials, len(records))}"

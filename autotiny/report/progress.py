@@ -61,9 +61,7 @@ class _Lines:
 
     def __call__(self, step: Step) -> None:
         if step.record is not None:
-            self._console.print(
-                f"[{step.done}/{step.total}] {trial_line(step.record)}", markup=False
-            )
+            self._console.print(f"[{step.done}/{step.total}] {trial_line(step.record)}")
         elif step.stage in ("base", "sensitivity") and step.stage != self._stage:
             self._console.print(f"{_STAGES[step.stage]} ({step.total} steps)")
         self._stage = step.stage

@@ -10,7 +10,8 @@ from rich import box
 from rich.table import Table
 
 from autotiny.budget import Budget
-from autotiny.front import TrialRecord
+from autotiny.front import TrialRecord, closest
+from autotiny.report.console import console
 from autotiny.runtimes._base import Footprint
 from autotiny.units import format_bytes, format_seconds
 
@@ -124,6 +125,17 @@ def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Ta
             str(record.number), f"{footprint.flash_bytes:,}", f"{footprint.ram_bytes:,}", told
         )
     return table
+
+
+def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
+    """Say that nothing fits, by how much, and what to try."""
+    say = console().print
+    if not records:
+        say("No trial has finished yet.")
+        return
+    say("Nothing fits the budget. The closest trials:")
+    say(closest_table(closest(records, budget)))
+    say("Give more room, or search a smaller base model (`base:` in the search space).")
 
 
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
