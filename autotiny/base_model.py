@@ -1,14 +1,17 @@
-"""The base model: trained once per study, cut into students, and their teacher."""
+"""The base model: trained once per study or the user's own; cut into students, their teacher."""
 
+import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.errors import InputError
 from autotiny.lowering import Ranges, activation_ranges
 from autotiny.models import build_network
-from autotiny.network import Network, Weights, fold_batch_norm, initial_weights
+from autotiny.network import Dense, Network, Weights, fold_batch_norm, initial_weights
 from autotiny.space import SearchSpace
 from autotiny.tasks._base import Task
 
@@ -36,6 +39,7 @@ class BaseModel:
 
 def build_base_network(task: Task, space: SearchSpace) -> Network:
     """Return the untrained base network of a space for a task."""
+    assert space.family is not None  # StudyConfig lets only a study with a model have none
     return build_network(space.family, space.base, task.input_shape, task.classes)
 
 
@@ -56,7 +60,7 @@ def train_base_model(
         seed: Of the initial weights and the order of samples.
         on_epoch: Called with the epoch's number and mean loss.
     """
-    from autotiny.training import TrainingSettings, logits, train
+    from autotiny.training import TrainingSettings, train
 
     network = build_base_network(task, space)
     settings = TrainingSettings(
@@ -70,13 +74,55 @@ def train_base_model(
     result = train(
         network, start, task.train, settings, validation=task.validation, on_epoch=on_epoch
     )
-    validation_logits = logits(network, result.weights, task.validation.x)
-    folded, weights = fold_batch_norm(network, result.weights)
+    return _measured(network, result.weights, task, samples)
+
+
+def read_base_model(path: str, sha256: str, task: Task, samples: NDArray[np.float32]) -> BaseModel:
+    """Return the user's trained Keras model as the base model of a study.
+
+    Args:
+        path: ``.keras`` or ``.h5`` file or SavedModel folder.
+        sha256: What its fingerprint must be; results are cached under it, not under the path.
+        task: Data, shaped and scaled as the model was trained on.
+        samples: Representative data set for the activation ranges.
+
+    Raises:
+        InputError: If the model has changed, cannot be rebuilt, or is not one for this task.
+    """
+    from autotiny.lowering.keras import network_from_keras
+    from autotiny.models.keras_file import check_fingerprint, load_keras_file
+
+    check_fingerprint(path, sha256)
+    network, weights = network_from_keras(load_keras_file(path))
+    return _measured(_for_task(network, task, path), weights, task, samples)
+
+
+def _for_task(network: Network, task: Task, path: str) -> Network:
+    """Return the network if it takes the task's samples and gives its classes."""
+    flattens = isinstance(network.layers[0], Dense)
+    if flattens and math.prod(network.input_shape) == math.prod(task.input_shape):
+        network = dataclasses.replace(network, input_shape=task.input_shape)
+    if (network.input_shape, network.output_shape) != (task.input_shape, (task.classes,)):
+        raise InputError(
+            f"A model must take the task's samples and give one output per class: shape "
+            f"{task.input_shape} and {task.classes} classes; {path} takes {network.input_shape} "
+            f"and gives {network.output_shape[-1]}."
+        )
+    return network
+
+
+def _measured(
+    network: Network, weights: Weights, task: Task, samples: NDArray[np.float32]
+) -> BaseModel:
+    """Return a trained network with what the study needs to know of it."""
+    from autotiny.training import logits
+
+    validation_logits = logits(network, weights, task.validation.x)
     return BaseModel(
         network=network,
-        weights=result.weights,
-        ranges=activation_ranges(folded, weights, samples),
-        train_logits=logits(network, result.weights, task.train.x),
+        weights=weights,
+        ranges=activation_ranges(*fold_batch_norm(network, weights), samples),
+        train_logits=logits(network, weights, task.train.x),
         validation_logits=validation_logits,
         validation_accuracy=float((validation_logits.argmax(axis=1) == task.validation.y).mean()),
     )

@@ -113,6 +113,15 @@ def search(
             autocompletion=_spaces,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="Your trained Keras model (.keras, .h5, SavedModel folder) to compress; the "
+            "search space then gives only its parameters.",
+        ),
+    ] = None,
     flash: Flash = None,
     ram: Ram = None,
     app_flash: AppFlash = None,
@@ -156,6 +165,7 @@ def search(
     options: dict[str, Any] = {
         "data": data,
         "space": space,
+        "model": model,
         "flash": flash,
         "ram": ram,
         "app_flash": app_flash,

@@ -52,6 +52,8 @@ class StudyConfig(BaseModel):
         study: Name, and folder in the studies directory.
         data: What ``autotiny.tasks.load_task`` takes.
         space: The whole search space, so that a study does not change when a file does.
+        model: The user's trained Keras model, which takes the place of a family.
+        model_sha256: Its fingerprint.
         flash_bytes: Budget; None is no limit.
         ram_bytes: Budget; None is no limit.
         latency_s: Budget on predicted latency; None is no limit.
@@ -72,6 +74,8 @@ class StudyConfig(BaseModel):
     study: str
     data: str
     space: SearchSpace
+    model: str | None = None
+    model_sha256: str = ""
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     latency_s: float | None = None
@@ -114,6 +118,15 @@ class StudyConfig(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _one_base_model(self) -> "StudyConfig":
+        if (self.model is None) == (self.space.family is None):
+            raise ValueError(
+                "a study needs either a family in its search space or a model of the user's; got "
+                + ("neither" if self.model is None else f"{self.space.family} and {self.model}")
+            )
+        return self
+
+    @model_validator(mode="after")
     def _latency_needs_a_clock(self) -> "StudyConfig":
         timed = {"latency", "energy"} & set(self.objectives) or self.latency_s
         if timed and not self.target.get("clock_hz"):
@@ -126,6 +139,11 @@ class StudyConfig(BaseModel):
                 "has none"
             )
         return self
+
+    @property
+    def base_name(self) -> str:
+        """What the base model is: the user's file, or a family."""
+        return self.model or str(self.space.family)
 
     @property
     def budget(self) -> Budget:
@@ -172,10 +190,14 @@ def resolve_config(
     merged |= {key: value for key, value in options.items() if value is not None}
     data = str(merged.pop("data", "digits"))
     space = _resolve_space(merged.pop("space", None), data)
+    model = merged.get("model")
+    if model is not None:  # it brings its layers; the parameters are what is searched
+        space = {key: value for key, value in space.items() if key not in ("family", "base")}
     space = _assign(space, assignments)
     fields: dict[str, Any] = {"data": data, "space": parse_space(space, "search space")}
     study = merged.pop("study", None)
-    fields["study"] = _default_name(data, str(space.get("family"))) if study is None else str(study)
+    base = Path(str(model)).stem if model is not None else str(space.get("family"))
+    fields["study"] = _default_name(data, base) if study is None else str(study)
     fields |= _sizes(merged)
     if isinstance(merged.get("objectives"), str):
         merged["objectives"] = [part.strip() for part in merged["objectives"].split(",")]

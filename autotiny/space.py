@@ -192,7 +192,7 @@ class SearchSpace(BaseModel):
 
     Attributes:
         description: One line for ``autotiny spaces``.
-        family: Base-model family.
+        family: Base-model family; None where the user's own model takes its place.
         base: The family's options.
         training: How the base model is trained; the batch size also holds for candidates.
         parameters: Hyperparameter name to a range, choices, a fixed value, or nothing (dropped).
@@ -200,7 +200,7 @@ class SearchSpace(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     description: str = ""
-    family: Literal["mlp", "cnn", "ds_cnn"]
+    family: Literal["mlp", "cnn", "ds_cnn"] | None = None
     base: dict[str, Any] = Field(default_factory=dict)
     training: BaseTraining = BaseTraining()
     parameters: dict[str, Spec] = Field(default_factory=dict)
@@ -209,10 +209,13 @@ class SearchSpace(BaseModel):
     def _check(self) -> "SearchSpace":
         from autotiny.models import FAMILIES
 
-        try:
-            FAMILIES[self.family][0](**self.base)
-        except ValidationError as error:
-            raise ValueError(first_problem(error, "base")) from None
+        if self.family is not None:
+            try:
+                FAMILIES[self.family][0](**self.base)
+            except ValidationError as error:
+                raise ValueError(first_problem(error, "base")) from None
+        elif self.base:
+            raise ValueError(f"base needs a family whose options it holds; got {self.base}")
         for name, spec in self.parameters.items():
             _check_parameter(name, spec)
         return self

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autotiny.base_model import BaseModel, build_base_network, train_base_model
+from autotiny.base_model import BaseModel, build_base_network, read_base_model, train_base_model
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
 from autotiny.config import StudyConfig
 from autotiny.errors import InputError
 from autotiny.evaluation import device_accuracy
 from autotiny.front import TrialRecord, feasible, objective_value, pareto_front
-from autotiny.network import fold_batch_norm
+from autotiny.network import Network, fold_batch_norm
 from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime
@@ -68,10 +68,16 @@ class Search:
         import autotiny
 
         task = load_task(config.data, seed=config.seed)
-        build_base_network(task, config.space)
-        config = config.model_copy(
-            update={"fingerprint": task.fingerprint, "version": autotiny.__version__}
-        )
+        known = {"fingerprint": task.fingerprint, "version": autotiny.__version__}
+        if config.model is None:
+            build_base_network(task, config.space)
+        else:
+            from autotiny.models.keras_file import model_fingerprint
+
+            known["model_sha256"] = model_fingerprint(config.model)
+            samples = representative_samples(task, config.seed)
+            read_base_model(config.model, known["model_sha256"], task, samples)
+        config = config.model_copy(update=known)
         search = cls(StudyFolder.create(config), config)
         search.__dict__["task"] = task
         return search
@@ -110,6 +116,13 @@ class Search:
                 f"{task.classes} classes)."
             )
         return task
+
+    @cached_property
+    def base_network(self) -> Network:
+        """The base model's layers; trains nothing."""
+        if self.config.model is None:
+            return build_base_network(self.task, self.config.space)
+        return self.base_model().network
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -192,7 +205,7 @@ class Search:
 
     def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
         """Return the candidates' road; base model and sensitivity come from the cache if there."""
-        base = self._base_model(on_progress)
+        base = self.base_model(on_progress)
         return Pipeline(
             self.task,
             base,
@@ -205,7 +218,7 @@ class Search:
 
     def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
         """Return the sensitivity table of the base model."""
-        return self._sensitivity(self._base_model(on_progress), on_progress)
+        return self._sensitivity(self.base_model(on_progress), on_progress)
 
     def _spending(self) -> Spending:
         config = self.config
@@ -215,13 +228,27 @@ class Search:
             limit = config.ram_bytes - config.app_ram_bytes - overhead
         return Spending(config.device, config.app_flash_bytes, config.app_ram_bytes, limit)
 
-    def _base_model(self, on_progress: OnProgress) -> BaseModel:
+    def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
+        """Return the base model: trained, or the user's own; from the cache if it is there.
+
+        Raises:
+            InputError: If the user's own is no longer the one the study was started with.
+        """
         config, total = self.config, self.config.space.training.epochs
+        samples = representative_samples(self.task, config.seed)
+        base: BaseModel
+        if config.model is not None:
+            from autotiny.models.keras_file import check_fingerprint
+
+            check_fingerprint(config.model, config.model_sha256)
+            cached = self._memory().cache(read_base_model, ignore=["path"])
+            base = cached(config.model, config.model_sha256, self.task, samples)
+            return base
         cached = self._memory().cache(train_base_model, ignore=["on_epoch"])
-        base: BaseModel = cached(
+        base = cached(
             self.task,
             config.space,
-            representative_samples(self.task, config.seed),
+            samples,
             seed=config.seed,
             on_epoch=lambda epoch, _: on_progress(Progress("base", epoch, total)),
         )

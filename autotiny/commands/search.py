@@ -54,10 +54,13 @@ def _announce(search: Search, total: int, done: int) -> None:
     target = f"{config.device.name} ({config.device.kernels} kernels)"
     console().print(
         f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "
-        f"{len(task.test)} samples of {shape}, {task.classes} classes), {config.space.family}, "
+        f"{len(task.test)} samples of {shape}, {task.classes} classes), {config.base_name}, "
         f"budget {limits or 'none'}, target {target}, seed "
         f"{config.seed}" + (f", {done} of {total} trials done" if done else "")
     )
+    if config.model is not None:  # low here means that the data is not scaled as the model wants
+        accuracy = search.base_model().validation_accuracy
+        console().print(f"{config.model}: validation accuracy {accuracy:.4f} (float, measured)")
 
 
 def _conclude(search: Search, seconds: float) -> int:

@@ -40,13 +40,12 @@ def show_trial(name: str, number: int, test: bool) -> None:
 
 def _plan(search: Search, record: TrialRecord) -> Table:
     """Return the precision plan and the encoding of each weight layer."""
-    from autotiny.base_model import build_base_network
     from autotiny.precision import INT8
 
     table = Table(box=box.SIMPLE_HEAD)
     for title in ("layer", "precision", "weights stored as"):
         table.add_column(title, no_wrap=True)
-    for layer in build_base_network(search.task, search.config.space).weight_layers:
+    for layer in search.base_network.weight_layers:
         stored = record.encodings.get(f"{layer.name}/kernel", "-")
         table.add_row(layer.name, record.plan.get(layer.name, str(INT8)), stored)
     return table

@@ -19,7 +19,7 @@ def list_studies() -> None:
     from autotiny.study import Search
 
     table = Table(box=box.SIMPLE_HEAD)
-    for title in ("study", "data", "family", "trials", "fit", "best accuracy"):
+    for title in ("study", "data", "base", "trials", "fit", "best accuracy"):
         table.add_column(title, no_wrap=True)
     for name in names:
         try:
@@ -31,7 +31,7 @@ def list_studies() -> None:
         fit = feasible(records, config.budget)
         best = f"{max(r.score for r in fit):.4f}" if fit else "-"
         done = f"{len(records)} of {max(config.trials, len(records))}"
-        table.add_row(name, config.data, config.space.family, done, str(len(fit)), best)
+        table.add_row(name, config.data, config.base_name, done, str(len(fit)), best)
     console().print(table)
 
 
@@ -42,6 +42,6 @@ def list_spaces() -> None:
         table.add_column(title, no_wrap=title != "description")
     for name in space_names():
         space = parse_space(read_space(name), name)
-        table.add_row(name, space.family, str(len(space.parameters)), space.description)
+        table.add_row(name, space.family or "-", str(len(space.parameters)), space.description)
     console().print(table)
     console().print("Copy one, change it, and pass the file: autotiny search --space my.yaml")
