@@ -59,7 +59,7 @@ def anchor_parameters(space: SearchSpace) -> list[dict[str, Any]]:
             steps = min(
                 round((within - spec.low) / spec.step), int((spec.high - spec.low) / spec.step)
             )
-            within = spec.low + steps * spec.step
+            within = round(spec.low + steps * spec.step, 12)  # 0.95, not 0.9500000000000001
         return type(wanted)(within)
 
     def anchor(width: float) -> dict[str, Any]:

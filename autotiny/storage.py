@@ -16,6 +16,10 @@ from autotiny.errors import AutotinyError, InputError
 from autotiny.front import TrialRecord
 from autotiny.runtimes._base import Footprint
 
+#: The tables of an Optuna database that a study's trials are read from.
+_TABLES = ("version_info", "studies", "study_directions", "study_user_attributes", "trials")
+_TABLES += ("trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
+
 
 def studies_dir() -> Path:
     """Return the folder of all studies: ``$AUTOTINY_STUDIES``, or ``studies`` where we are."""
@@ -122,15 +126,19 @@ class StudyFolder:
         return folder
 
     def _check_database(self) -> None:
+        # Before Optuna sees it, which would make the tables it misses in any database.
         try:
             with contextlib.closing(sqlite3.connect(self.database)) as connection:
-                connection.execute("select count(*) from trials").fetchone()
+                tables = {row[0] for row in connection.execute("select name from sqlite_master")}
                 (verdict,) = connection.execute("pragma quick_check").fetchone()
-        except sqlite3.DatabaseError as error:
-            verdict = str(error)
+        except (sqlite3.DatabaseError, ValueError) as error:
+            verdict, tables = str(error), set(_TABLES)
+        if missing := [name for name in _TABLES if name not in tables]:
+            verdict = f"no such table: {missing[0]}"
         if verdict != "ok":
+            reason = " ".join(str(verdict).split())[:200]
             raise InputError(
-                f"{self.database} must be a sound Optuna database; SQLite says: {verdict}."
+                f"{self.database} must be a sound Optuna database; SQLite says: {reason}."
             )
 
     @contextlib.contextmanager
@@ -184,7 +192,7 @@ class StudyFolder:
         from optuna.exceptions import StorageInternalError
         from sqlalchemy.exc import SQLAlchemyError
 
-        damage = (KeyError, TypeError, ValueError, IndexError, RuntimeError, AssertionError)
+        damage = (LookupError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError)
         try:
             yield
         except (*damage, SQLAlchemyError, StorageInternalError) as error:
