@@ -17,7 +17,7 @@ class UnsupportedLayerError(InputError):
 
 #: What ``network_from_keras`` reads, as told to users.
 SUPPORTED = (
-    "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization after one of them, ReLU "
+    "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, ReLU "
     "and ReLU6, MaxPooling2D, AveragePooling2D, their global forms, Flatten, Dropout and noise, "
     "softmax at the end"
 )

@@ -9,6 +9,8 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 
 from autotiny.errors import InputError
 from autotiny.litert import litert_interpreter
@@ -109,7 +111,29 @@ def rows(k: Any) -> Any:
     return k.Sequential([k.layers.Input((5, 4)), k.layers.Flatten(), k.layers.Dense(3)])
 
 
-@pytest.mark.parametrize("build", [conv_chain, pools, nested, vector, rows])
+def norms_everywhere(k: Any) -> Any:
+    layers = k.layers
+    return k.Sequential(
+        [
+            layers.Input((7, 6, 2)),
+            layers.BatchNormalization(epsilon=0.02),
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.BatchNormalization(scale=False),
+            layers.Flatten(),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.BatchNormalization(center=False),
+            layers.Dense(5, activation="relu", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Dense(3),
+            layers.BatchNormalization(),
+        ]
+    )
+
+
+@pytest.mark.parametrize("build", [conv_chain, pools, nested, vector, rows, norms_everywhere])
 def test_outputs_equal_those_of_keras(k: Any, build: Callable[[Any], Any]) -> None:
     model = randomised(build(k))
     network, weights = network_from_keras(model)
@@ -119,6 +143,53 @@ def test_outputs_equal_those_of_keras(k: Any, build: Callable[[Any], Any]) -> No
     np.testing.assert_allclose(logits(network, weights, x), expected, atol=1e-4)
     assert set(weights) == set(network.weight_shapes())
     assert {name: array.shape for name, array in weights.items()} == network.weight_shapes()
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+    """Any order of the layers on planes, each with options of its own."""
+    window = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    padding = st.sampled_from(["same", "valid"])
+    activation = st.sampled_from([None, "relu"])
+    linear = {"kernel_size": window, "padding": padding, "use_bias": st.booleans()}
+    linear["activation"] = activation
+    stride = st.sampled_from([1, 2])
+    options: dict[str, dict[str, Any]] = {
+        "Conv2D": {"filters": st.integers(1, 5), "strides": window, **linear},
+        "DepthwiseConv2D": {"strides": stride, **linear},
+        "SeparableConv2D": {"filters": st.integers(1, 5), "strides": stride, **linear},
+        "BatchNormalization": {
+            "epsilon": st.sampled_from([1e-5, 1e-3, 0.1]),
+            "center": st.booleans(),
+            "scale": st.booleans(),
+        },
+        "MaxPooling2D": {"pool_size": window, "padding": padding},
+        "AveragePooling2D": {"pool_size": window, "padding": padding, "strides": window},
+        "Dropout": {"rate": st.just(0.5)},
+    }
+    kinds = draw(st.lists(st.sampled_from(sorted(options)), min_size=1, max_size=6))
+    return [(kind, draw(st.fixed_dictionaries(options[kind]))) for kind in kinds]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(layers=chains(), head=st.sampled_from(["Flatten", "GlobalAveragePooling2D"]))
+def test_outputs_of_any_chain_equal_those_of_keras(
+    k: Any, layers: list[tuple[str, dict[str, Any]]], head: str
+) -> None:
+    chain = [k.layers.Input((9, 9, 2))]
+    chain += [getattr(k.layers, kind)(**options) for kind, options in layers]
+    try:
+        model = k.Sequential([*chain, getattr(k.layers, head)(), k.layers.Dense(3)])
+    except ValueError:  # a window larger than what is left of the plane
+        reject()
+    randomised(model)
+    network, weights = network_from_keras(model)
+    x = samples(model, 4)
+    expected = model(x, training=False).numpy()
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(
+        float_outputs(network, weights, x) / scale, expected / scale, atol=1e-4
+    )
 
 
 def test_layers_keep_their_names_and_order(k: Any) -> None:
@@ -189,10 +260,17 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "2 groups": lambda k: head(k, k.layers.Conv2D(2, 3, groups=2)),
     "depth multiplier is 2": lambda k: head(k, k.layers.DepthwiseConv2D(3, depth_multiplier=2)),
     "not flattened": lambda k: head(k, k.layers.Dense(3)),
-    "without activation": lambda k: head(
-        k, k.layers.Conv2D(2, 3, activation="relu"), k.layers.BatchNormalization()
+    "must be followed by Dense, not by 're_lu": lambda k: k.Sequential(
+        [
+            k.layers.Input((4,)),
+            k.layers.BatchNormalization(),
+            k.layers.ReLU(),
+            k.layers.Dense(2),
+        ]
     ),
-    "directly follow": lambda k: head(k, k.layers.BatchNormalization()),
+    "must be Dense": lambda k: k.Sequential(
+        [k.layers.Input((4,)), k.layers.Dense(2, "relu"), k.layers.BatchNormalization()]
+    ),
     "normalises axis": lambda k: head(
         k, k.layers.Conv2D(2, 3), k.layers.BatchNormalization(axis=1)
     ),
@@ -200,7 +278,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "softmax is followed by": lambda k: k.Sequential(
         [k.layers.Input((4,)), k.layers.Dense(3, "softmax"), k.layers.Dense(2)]
     ),
-    "must be Dense": lambda k: k.Sequential(
+    "last layer that computes must be Dense": lambda k: k.Sequential(
         [k.layers.Input((4, 4, 1)), k.layers.Conv2D(2, 1), k.layers.GlobalAveragePooling2D()]
     ),
     "class is not known": lambda k: head(k, k.layers.ZeroPadding2D()),
