@@ -134,13 +134,21 @@ class Runtime(Protocol):
         """Return the RAM that the runtime takes besides the arena: statics and stack reserve."""
         ...
 
-    def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
+    def pack(
+        self,
+        model: bytes,
+        target: Target,
+        *,
+        arena_limit: int | None = None,
+        grow_arena: bool = True,
+    ) -> Packed:
         """Turn a full quantised .tflite into the smallest image the target runs bit for bit.
 
         Args:
             model: Full int8 flatbuffer, weights dense or int4, names intact.
             target: What it will run on.
             arena_limit: Arena bytes that a choice of encoding must not exceed; None: no limit.
+            grow_arena: Whether encodings may take more arena than the model needs without them.
         """
         ...
 

@@ -30,6 +30,8 @@ from autotiny.runtimes.tflm.selection import Option, choose, modelled_arena
 from autotiny.runtimes.tflm.storage_rules import refusal
 
 _DECODE = "TFLM_DECODE"
+#: What a DECODE operator keeps in the arena's tail: node, two tensors and its state, aligned.
+_DECODE_KEEPS_BYTES = 128
 _NAMES = {INT8: "int8", INT4: "int4"}
 
 
@@ -38,6 +40,7 @@ def pack(
     target: Target,
     *,
     arena_limit: int | None = None,
+    grow_arena: bool = True,
     encodings: Mapping[str, str] | None = None,
     allowed: Collection[str] | None = None,
 ) -> Packed:
@@ -48,6 +51,9 @@ def pack(
         target: What the image must run on.
         arena_limit: Arena bytes that the choice of encodings must not exceed; None: no limit. A
             model that is larger whatever its encodings gets the ones with the smallest arena.
+        grow_arena: Whether decoded weights may raise the arena above the dense model's. If not,
+            only what fits under the existing peak is compressed, and that is free but for the few
+            bytes that a DECODE operator keeps.
         encodings: Encoding by tensor name, used whatever it costs.
         allowed: Names of the encodings to choose from, int8 always among them; None: all.
 
@@ -55,7 +61,11 @@ def pack(
         InputError: If the model cannot be read, or an encoding asked for is unknown or refused.
         UnsupportedModelError: If there is a limit and the arena of the model cannot be predicted.
     """
-    return _Packer(read_graphs(model), target, encodings or {}, allowed).pack(arena_limit)
+    packer = _Packer(read_graphs(model), target, encodings or {}, allowed)
+    if not grow_arena:
+        free = packer.free_arena_limit()
+        arena_limit = free if arena_limit is None else min(free, arena_limit)
+    return packer.pack(arena_limit)
 
 
 class _Packer:
@@ -88,6 +98,12 @@ class _Packer:
         # Least flash by the real sizes of the images, which padding and shared shapes decide.
         choice, image, _ = min(results, key=lambda r: (r[2], len(r[1]) + self._code(r[0])))
         return self._packed(choice, image)
+
+    def free_arena_limit(self) -> int:
+        """Return the arena of the dense image and what a DECODE for each tensor would keep."""
+        image = self._image(dict.fromkeys(self._weights, "int8"))
+        dense = predict_arena(read_model(image), self._target).smallest
+        return dense + _DECODE_KEEPS_BYTES * len(self._weights)
 
     def _fit(
         self, options: Mapping[Slot, Sequence[Option]], tail: int, arena_limit: int | None

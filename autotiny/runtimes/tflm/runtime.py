@@ -49,11 +49,18 @@ class TflmRuntime:
         """Return the reserve for statics and stack; see the contract."""
         return overhead_ram_bytes()
 
-    def pack(self, model: bytes, target: Target, *, arena_limit: int | None = None) -> Packed:
+    def pack(
+        self,
+        model: bytes,
+        target: Target,
+        *,
+        arena_limit: int | None = None,
+        grow_arena: bool = True,
+    ) -> Packed:
         """Turn a full quantised .tflite into the smallest image; see the contract."""
         from autotiny.runtimes.tflm.packing import pack
 
-        return pack(model, target, arena_limit=arena_limit)
+        return pack(model, target, arena_limit=arena_limit, grow_arena=grow_arena)
 
     def footprint(
         self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0

@@ -238,3 +238,20 @@ def test_decode_is_refused_where_the_target_cannot_run_it():
 def test_garbage_is_refused(data):
     with pytest.raises(InputError):
         pack(every_int8_operator()[:500] if data is None else data, TARGET)
+
+
+def test_without_growth_only_what_is_free_is_compressed():
+    model = ground_truth("mlperf_vww_96_int8")
+    dense = pack(model, TARGET, allowed={"int8"})
+    free = pack(model, TARGET, grow_arena=False)
+    assert len(free.image) < 0.5 * len(dense.image)
+    grown = predict_arena(read_model(free.image), TARGET).smallest
+    assert grown - predict_arena(read_model(dense.image), TARGET).smallest < 4096
+    same(model, free.image)
+
+
+def test_without_growth_a_large_decoded_tensor_stays_dense():
+    model = with_weights(autoencoder(), pruned)
+    dense = pack(model, TARGET, allowed={"int8"})
+    assert pack(model, TARGET, grow_arena=False).image == dense.image
+    assert len(pack(model, TARGET).image) < 0.4 * len(dense.image)
