@@ -72,6 +72,16 @@ Trials = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="How many trials the study shall have in all."),
 ]
+Kernels = Annotated[
+    str | None,
+    typer.Option("--kernels", metavar="SET", help="reference or cmsis-nn (default: the device's)."),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Also draw it, as FILE.svg or FILE.png."),
+]
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")]
 
 
 def _version(value: bool) -> None:
@@ -259,15 +269,67 @@ def export(
 
 @app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
 def check(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")],
+    model: ModelFile,
     flash: Flash = None,
     ram: Ram = None,
     app_flash: AppFlash = None,
     app_ram: AppRam = None,
     latency: Latency = None,
     device: DeviceName = None,
+    kernels: Kernels = None,
 ) -> int:
     """Say whether a model fits, with a breakdown; exit code 3 if it does not."""
+    from autotiny.commands._options import Limits
     from autotiny.commands.check import check_model
 
-    return check_model(model, flash, ram, app_flash, app_ram, latency, device)
+    return check_model(model, Limits(flash, ram, app_flash, app_ram, latency, device, kernels))
+
+
+@app.command(epilog="Example: autotiny analyze model.tflite --device nrf52840 --plot arena.svg")
+def analyze(
+    model: ModelFile,
+    flash: Flash = None,
+    ram: Ram = None,
+    app_flash: AppFlash = None,
+    app_ram: AppRam = None,
+    latency: Latency = None,
+    device: DeviceName = None,
+    kernels: Kernels = None,
+    plot: Plot = None,
+    output: Format = "table",
+) -> int:
+    """Say what every byte and instruction of a model is for, layer by layer."""
+    from autotiny.commands._options import Limits
+    from autotiny.commands.analyze import analyze_model
+
+    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
+    return analyze_model(model, limits, plot, output)
+
+
+@app.command(epilog="Example: autotiny devices nrf52840")
+def devices(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="A device, or a .yaml; all if left out.", autocompletion=_devices
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table or json.")
+    ] = "table",
+) -> None:
+    """List the devices that come with autotiny, or show one in full."""
+    from autotiny.commands.devices import list_devices, show_device
+
+    if name is None:
+        list_devices(output)
+    else:
+        show_device(name, output)
+
+
+@app.command(epilog="Example: autotiny sensitivity digits-cnn --plot sensitivity.svg")
+def sensitivity(name: Name, plot: Plot = None, output: Format = "table") -> None:
+    """Show what lowering each layer's precision alone costs, on validation data."""
+    from autotiny.commands.sensitivity import show_sensitivity
+
+    show_sensitivity(name, plot, output)

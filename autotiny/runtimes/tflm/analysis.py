@@ -62,6 +62,7 @@ class Analysis:
         runtime_bytes: TFLM's code for its operators; None if one is unknown.
         arena_used_bytes: Arena in use after start-up; None if it cannot be predicted.
         arena_min_bytes: Smallest arena that starts.
+        arena_head_bytes: Of the arena in use, the planned part; the rest is the persistent tail.
         overhead_ram_bytes: Reserve for the runtime's statics and stack.
         macs: Multiply-accumulate operations per inference that are known.
         params: Weight and bias values.
@@ -79,6 +80,7 @@ class Analysis:
     runtime_bytes: int | None
     arena_used_bytes: int | None
     arena_min_bytes: int | None
+    arena_head_bytes: int | None
     overhead_ram_bytes: int
     macs: int
     params: int
@@ -123,6 +125,7 @@ def analyze(
         runtime_bytes=runtime_bytes,
         arena_used_bytes=arena.used if arena else None,
         arena_min_bytes=arena.smallest if arena else None,
+        arena_head_bytes=arena.head if arena else None,
         overhead_ram_bytes=overhead_ram_bytes(),
         macs=work.macs,
         params=instructions.parameter_count(model),

@@ -1,0 +1,142 @@
+"""What the options that several commands share mean."""
+
+import dataclasses
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from autotiny.budget import Budget
+from autotiny.errors import InputError
+from autotiny.runtimes._base import KernelSet, Target
+from autotiny.units import parse_seconds, parse_size
+
+FORMATS = ("table", "json", "csv")
+PLOT_SUFFIXES = (".svg", ".png")
+#: Far above any microcontroller; keeps a wrong path from filling the memory.
+_MAX_FILE_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Options about budget and target, as typed; None is not given.
+
+    Attributes:
+        flash: ``--flash``; overrides the device's.
+        ram: ``--ram``; overrides the device's.
+        app_flash: ``--app-flash``.
+        app_ram: ``--app-ram``.
+        latency: ``--latency``.
+        device: ``--device``: name or path.
+        kernels: ``--kernels``; overrides the device's.
+    """
+
+    flash: str | None = None
+    ram: str | None = None
+    app_flash: str | None = None
+    app_ram: str | None = None
+    latency: str | None = None
+    device: str | None = None
+    kernels: str | None = None
+
+    def budget_and_target(self) -> tuple[Budget, Target]:
+        """Return what a device and the options that override it allow.
+
+        Raises:
+            InputError: If an option is malformed, the device cannot run models, or a latency is
+                asked for without a clock.
+        """
+        sizes: dict[str, int] = {}
+        target = Target()
+        if self.device is not None:
+            from autotiny.devices import load_device
+
+            device = load_device(self.device)
+            target = device.to_target()
+            sizes = {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
+        if self.kernels is not None:
+            target = dataclasses.replace(target, kernels=_kernels(self.kernels, target.core))
+        if self.flash is not None:
+            sizes["flash_bytes"] = parse_size(self.flash, name="--flash")
+        if self.ram is not None:
+            sizes["ram_bytes"] = parse_size(self.ram, name="--ram")
+        latency_s = None
+        if self.latency is not None:
+            latency_s = parse_seconds(self.latency, name="--latency")
+            if target.clock_hz is None:
+                raise InputError("--latency needs a device with a clock; name one with --device.")
+        return Budget(**sizes, latency_s=latency_s), target
+
+    def application(self) -> dict[str, int]:
+        """Return the application's ``app_flash_bytes`` and ``app_ram_bytes``.
+
+        Raises:
+            InputError: If an option is malformed.
+        """
+        return {
+            "app_flash_bytes": parse_size(
+                self.app_flash or "0", name="--app-flash", allow_zero=True
+            ),
+            "app_ram_bytes": parse_size(self.app_ram or "0", name="--app-ram", allow_zero=True),
+        }
+
+
+def _kernels(name: str, core: str) -> KernelSet:
+    allowed: tuple[KernelSet, ...] = get_args(KernelSet)
+    for kernels in allowed:
+        if kernels == name:
+            if kernels == "cmsis-nn" and not core.startswith("cortex-m"):
+                raise InputError(
+                    f"--kernels cmsis-nn needs a cortex-m core; the device's is {core}."
+                )
+            return kernels
+    raise InputError(f"--kernels must be one of {', '.join(allowed)}; got {name!r}.")
+
+
+def checked_format(output: str, allowed: tuple[str, ...] = FORMATS) -> str:
+    """Return the value of ``--format``.
+
+    Raises:
+        InputError: If it is not among those allowed.
+    """
+    if output not in allowed:
+        raise InputError(f"--format must be one of {', '.join(allowed)}; got {output!r}.")
+    return output
+
+
+def checked_plot(path: Path | None) -> Path | None:
+    """Return the value of ``--plot``, before anything takes time.
+
+    Raises:
+        InputError: If the file cannot be a picture, or its folder does not exist.
+    """
+    if path is None:
+        return None
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise InputError(
+            f"--plot must be a file that ends in {' or '.join(PLOT_SUFFIXES)}; got {str(path)!r}."
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"--plot must be a file in a folder that exists; got {str(path)!r}.")
+    return path
+
+
+def read_model_file(path: Path) -> bytes:
+    """Return a model file's bytes.
+
+    Raises:
+        InputError: If it is no regular file, cannot be read or is far too large.
+    """
+    try:
+        status: Any = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_BYTES:
+            return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"A model must be a readable file; {path}: {reason}.") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise InputError(f"A model must be a readable file; {path} is {kind}.")
+    raise InputError(
+        f"A model must have at most {_MAX_FILE_BYTES} bytes; {path} has {status.st_size}."
+    )

@@ -1,0 +1,195 @@
+"""An analysis for people: regions held against the budget, layers, and what is left out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from autotiny.report.analysis_data import ARENA_EXACT, breakdown_parts, shape_text
+from autotiny.runtimes.tflm.analysis import LayerAnalysis
+from autotiny.units import format_seconds
+from autotiny.verdict import Verdict
+
+_PARTS = {"quantization": "quantisation parameters", "graph": "graph structure"}
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A row of the region table; ``used`` None is unknown, ``limit`` None is no limit."""
+
+    name: str
+    used: float | None
+    origin: str
+    limit: float | None = None
+    depth: int = 0
+    time: bool = False
+
+
+def print_analysis(verdict: Verdict, out: Console) -> None:
+    """Print all that is known about a model."""
+    print_verdict(verdict, out)
+    out.print(region_table(verdict))
+    out.print(layer_table(verdict))
+    for line in legend(verdict):
+        out.print(f"  {line}", style="dim")
+    print_unaccounted(verdict, out)
+
+
+def print_verdict(verdict: Verdict, out: Console) -> None:
+    """Print whether the model fits, in one line."""
+    colour = {True: "bold green", False: "bold red", None: "bold"}[verdict.fits]
+    out.print(verdict.sentence, style=colour, soft_wrap=True)
+
+
+def print_unaccounted(verdict: Verdict, out: Console) -> None:
+    """Print what the figures leave out; nothing if that is nothing."""
+    if verdict.analysis.unaccounted:
+        out.print("Not accounted for:", style="bold")
+    for sentence in verdict.analysis.unaccounted:
+        out.print(f"  - {sentence}")
+
+
+def region_table(verdict: Verdict) -> Table:
+    """Return flash, RAM, time and energy, each as parts that add up, beside the budget."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("region", "used", "budget", "%", "free", "origin"):
+        side = "left" if title in ("region", "origin") else "right"
+        table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for region in (*_flash(verdict), *_ram(verdict), *_costs(verdict)):
+        over = region.limit is not None and (region.used or 0) > region.limit
+        style = "bold red" if over else "bold" if region.depth == 0 else ""
+        name = "  " * region.depth + region.name
+        table.add_row(name, *_cells(region), region.origin, style=style)
+    return table
+
+
+def _flash(verdict: Verdict) -> Iterator[_Region]:
+    analysis = verdict.analysis
+    yield _Region("flash", verdict.flash_bytes, "predicted", verdict.budget.flash_bytes)
+    yield _Region("model", analysis.model_bytes, "measured", depth=1)
+    for name, size in breakdown_parts(verdict).items():
+        yield _Region(_PARTS.get(name, name), size, "measured", depth=2)
+    yield _Region("runtime code", analysis.runtime_bytes, "predicted", depth=1)
+    yield _Region("application", verdict.app_flash_bytes, "given", depth=1)
+
+
+def _ram(verdict: Verdict) -> Iterator[_Region]:
+    analysis = verdict.analysis
+    used, head, smallest = (
+        analysis.arena_used_bytes, analysis.arena_head_bytes, analysis.arena_min_bytes
+    )  # fmt: skip
+    yield _Region("RAM", verdict.ram_bytes, "predicted", verdict.budget.ram_bytes)
+    yield _Region("tensor arena", smallest, "predicted", depth=1)
+    if used is not None and head is not None and smallest is not None:
+        yield _Region("activations and scratch (head)", head, "predicted", depth=2)
+        yield _Region("persistent data (tail)", used - head, "predicted", depth=2)
+        yield _Region("for starting only", smallest - used, "predicted", depth=2)
+    yield _Region("statics and stack", analysis.overhead_ram_bytes, "predicted", depth=1)
+    yield _Region("application", verdict.app_ram_bytes, "given", depth=1)
+
+
+def _costs(verdict: Verdict) -> Iterator[_Region]:
+    if verdict.latency_s is not None:
+        yield _Region(
+            "time per inference", verdict.latency_s, "predicted", verdict.budget.latency_s,
+            time=True,
+        )  # fmt: skip
+
+
+def _cells(region: _Region) -> tuple[str, str, str, str]:
+    used, limit = region.used, region.limit
+    budget = "-" if region.depth == 0 else ""
+    if used is None or limit is None:
+        known = "unknown" if used is None else _amount(region, used)
+        return known, budget if limit is None else _amount(region, limit), budget, budget
+    free = _amount(region, limit - used)
+    return _amount(region, used), _amount(region, limit), f"{used / limit:.1%}", free
+
+
+def _amount(region: _Region, value: float) -> str:
+    if not region.time:
+        return f"{int(value):,}"
+    return f"-{format_seconds(-value)}" if value < 0 else format_seconds(value)
+
+
+def layer_table(verdict: Verdict) -> Table:
+    """Return one row for each operator, the one that fills the arena most marked."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    table.add_column("shapes", overflow="fold")
+    table.add_column("bits", no_wrap=True)
+    table.add_column("stored as", no_wrap=True)
+    for title in ("weights", "arena", "MACs", "instructions", "share"):
+        table.add_column(title, justify="right", no_wrap=True)
+    layers = verdict.analysis.layers
+    peak = max((layer.arena_bytes or 0 for layer in layers), default=0)
+    for layer in layers:
+        style = "bold" if layer.arena_bytes and layer.arena_bytes == peak else ""
+        table.add_row(*_layer_cells(layer, peak), style=style)
+    return table
+
+
+def _layer_cells(layer: LayerAnalysis, peak: int) -> list[str]:
+    inputs = " + ".join(_short_shape(shape) for shape in layer.input_shapes)
+    output = _short_shape(layer.output_shape)
+    mark = "*" if layer.arena_bytes and layer.arena_bytes == peak else " "
+    return [
+        str(layer.index),
+        layer.operator,
+        f"{inputs} → {output}" if inputs else output,
+        _bits(layer),
+        layer.encoding or "-",
+        f"{layer.weight_bytes:,}" if layer.weight_bytes else "-",
+        "unknown" if layer.arena_bytes is None else f"{layer.arena_bytes:,}{mark}",
+        f"{layer.macs:,}" if layer.macs else "-",
+        "unknown" if layer.instructions is None else f"{layer.instructions:,}",
+        "-" if layer.share is None else f"{layer.share:.1%}",
+    ]
+
+
+def _short_shape(shape: tuple[int, ...]) -> str:
+    """Return a shape without its batch of 1."""
+    return shape_text(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
+
+
+def _bits(layer: LayerAnalysis) -> str:
+    weights = f"w{layer.weight_bits}" if layer.weight_bits else ""
+    return weights + (f"a{layer.activation_bits}" if layer.activation_bits else "") or "-"
+
+
+def legend(verdict: Verdict) -> list[str]:
+    """Return the lines that say where the figures come from and how wrong they may be."""
+    analysis, target = verdict.analysis, verdict.target
+    layers = (
+        "bits: of weights (w) and activations (a); weights: bytes in the file with biases; "
+        "arena: in use while the operator runs, * the most; shapes without a batch of 1"
+    )
+    sizes = (
+        "measured: the file and its parts, MACs, parameters; predicted: runtime code (from a table "
+        f"of measured operators), arena on a 32-bit target ({ARENA_EXACT[target.kernels]})"
+    )
+    work = (
+        f"{analysis.macs:,} MACs, {analysis.params:,} parameters, {analysis.instructions:,} "
+        f"instructions per inference (predicted, whole model within "
+        f"{analysis.instructions_error:.0%})"
+    )
+    return [layers, sizes, work, *_time_lines(verdict)]
+
+
+def _time_lines(verdict: Verdict) -> list[str]:
+    target, latency = verdict.target, verdict.latency_s
+    if latency is None or target.clock_hz is None:
+        return []
+    time = (
+        f"time: {format_seconds(latency)} (predicted: instructions x "
+        f"{target.cycles_per_instruction:g} cycles, assumed, at {target.clock_hz / 1e6:g} MHz)"
+    )
+    if verdict.energy_mj is None:
+        return [f"{time}; energy: unknown, the device states no current"]
+    return [
+        f"{time}; energy: {verdict.energy_mj:.3g} mJ (predicted: that time x {target.active_ma:g} "
+        f"mA x {target.supply_v:g} V of the datasheet)"
+    ]

@@ -1,0 +1,157 @@
+"""Whether an analysed file fits a budget, and the sentence that says so."""
+
+from dataclasses import dataclass
+
+from autotiny.budget import Budget
+from autotiny.runtimes._base import Target
+from autotiny.runtimes.tflm.analysis import Analysis
+from autotiny.runtimes.tflm.runtime import energy_mj, latency_s
+from autotiny.units import format_bytes, format_seconds
+
+_NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An analysis held against a budget.
+
+    A figure that is not fully known counts with the part of it that is: that part alone may be too
+    much, but it never shows that a model fits.
+
+    Attributes:
+        name: What the model is called.
+        analysis: What is known about it.
+        target: What it would run on.
+        budget: The limits.
+        app_flash_bytes: Flash of the user's own application.
+        app_ram_bytes: RAM of the user's own application.
+    """
+
+    name: str
+    analysis: Analysis
+    target: Target
+    budget: Budget
+    app_flash_bytes: int = 0
+    app_ram_bytes: int = 0
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Model, runtime and application; None if an operator's code size is not known."""
+        known = self.analysis.runtime_bytes is not None
+        return int(self._least["flash_bytes"]) if known else None
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """Arena, statics, stack and application; None if the arena is not known."""
+        known = self.analysis.arena_min_bytes is not None
+        return int(self._least["ram_bytes"]) if known else None
+
+    @property
+    def latency_s(self) -> float | None:
+        """Predicted seconds of the operators that have a fit; None without a clock."""
+        return latency_s(self.analysis.instructions, self.target)
+
+    @property
+    def energy_mj(self) -> float | None:
+        """Predicted millijoule of the same operators; None without a clock and a current."""
+        return energy_mj(self.latency_s, self.target)
+
+    @property
+    def all_timed(self) -> bool:
+        """Whether every operator's instructions are predicted."""
+        return all(layer.instructions is not None for layer in self.analysis.layers)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that are set."""
+        values = {name: getattr(self.budget, name) for name in _NAMES}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def lacks(self) -> dict[str, float]:
+        """By how much each limit is overspent, at least; empty if none is."""
+        excess = {name: self._least[name] - limit for name, limit in self.limits.items()}
+        return {name: value for name, value in excess.items() if value > 0}
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits; None if no budget was given or what is known does not decide it."""
+        if not self.limits:
+            return None
+        if self.lacks or self.analysis.refusal:
+            return False
+        return None if self._unknown else True
+
+    @property
+    def sentence(self) -> str:
+        """The first line of a report."""
+        refusal, where = self.analysis.refusal, self._where
+        if not self.limits:
+            cost = f"it cannot run: {refusal}" if refusal else f"it takes {self._cost()}."
+            return f"{self.name}: no budget given; on {where} {cost}"
+        if refusal:
+            return f"{self.name} does not fit {where}; it cannot run there: {refusal}"
+        if self.lacks:
+            least = "at least " if self._unknown else ""
+            return f"{self.name} does not fit {where}: it lacks {least}{_listed(self.lacks)}."
+        if self._unknown:
+            return (
+                f"{self.name}: whether it fits {where} cannot be said, since its "
+                f"{' and '.join(_NAMES[name] for name in self._unknown)} is not fully known."
+            )
+        return f"{self.name} fits {where}: it takes {self._cost()}."
+
+    @property
+    def _least(self) -> dict[str, float]:
+        """What is certainly taken, by the names of the limits."""
+        analysis = self.analysis
+        arena = analysis.arena_min_bytes or 0
+        return {
+            "flash_bytes": analysis.model_bytes
+            + (analysis.runtime_bytes or 0)
+            + self.app_flash_bytes,
+            "ram_bytes": arena + analysis.overhead_ram_bytes + self.app_ram_bytes,
+            "latency_s": self.latency_s or 0.0,
+        }
+
+    @property
+    def _unknown(self) -> list[str]:
+        """The limits whose figure is not fully known."""
+        known = {
+            "flash_bytes": self.flash_bytes is not None,
+            "ram_bytes": self.ram_bytes is not None,
+            "latency_s": self.all_timed,
+        }
+        return [name for name in self.limits if not known[name]]
+
+    @property
+    def _where(self) -> str:
+        kernels = f"{self.target.kernels} kernels"
+        if self.target.name != Target().name:
+            return f"{self.target.name} ({kernels})"
+        place = "the budget" if self.limits else "a generic target"
+        return f"{place} ({self.target.core}, {kernels})"
+
+    def _cost(self) -> str:
+        sizes = {"flash": self.flash_bytes, "RAM": self.ram_bytes}
+        told = [f"{_size(size)} of {name}" for name, size in sizes.items()]
+        if self.latency_s is not None:
+            least = "" if self.all_timed else "at least "
+            told.append(f"{least}{format_seconds(self.latency_s)} per inference")
+        return _and(told)
+
+
+def _size(size: int | None) -> str:
+    return "an unknown amount" if size is None else format_bytes(size)
+
+
+def _listed(lacks: dict[str, float]) -> str:
+    told = []
+    for name, value in lacks.items():
+        amount = format_seconds(value) if name == "latency_s" else format_bytes(int(value))
+        told.append(f"{amount} of {_NAMES[name]}")
+    return _and(told)
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
