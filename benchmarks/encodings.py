@@ -4,7 +4,7 @@ Task: `tones`, 12 classes of 49x10x1, 2,400 generated samples; base model: a ds_
 that the budget binds. Without: a target that has neither DECODE nor packed 4-bit weights.
 Prints both fronts, and for each model of the front without encodings whether the other front holds
 one that is at least as accurate in no more flash.
-Run: python benchmarks/encodings.py [--filters 128] [--flash 80KB] [--trials 16]   (about 20 minutes)
+Run: python benchmarks/encodings.py [--filters 128] [--flash 80KB] [--trials 16]
 """
 
 import argparse
