@@ -164,8 +164,8 @@ def _changed(**arrays):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        (_changed(x_train=np.where(X == X[7, 2], np.nan, X)), "without NaN or infinity; got nan"),
-        (_changed(x_train=np.where(X == X[7, 2], np.inf, X)), "got inf in sample 7"),
+        (_changed(x_train=np.where(X[7, 2] == X, np.nan, X)), "without NaN or infinity; got nan"),
+        (_changed(x_train=np.where(X[7, 2] == X, np.inf, X)), "got inf in sample 7"),
         (_changed(y_train=Y - 1), "got label -1"),
         (_changed(y_train=Y * 2), "no training sample of class 1"),
         (_changed(class_names=["a", "b"]), "got label 2 with 2 class names"),
