@@ -38,7 +38,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     except AutotinyError as error:
         return _report(str(error), error.exit_code, debug)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".strip()
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(f"failed; {reason} (--debug shows where).", 1, debug)
     if result == SearchInterruptedError.exit_code:  # typer turns Ctrl-C into this, in silence
         return _report("interrupted.", result, debug)

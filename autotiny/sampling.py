@@ -59,7 +59,8 @@ def anchor_parameters(space: SearchSpace) -> list[dict[str, Any]]:
             steps = min(
                 round((within - spec.low) / spec.step), int((spec.high - spec.low) / spec.step)
             )
-            within = round(spec.low + steps * spec.step, 12)  # 0.95, not 0.9500000000000001
+            # 0.95, not 0.9500000000000001, which is beyond a high of 0.95
+            within = max(spec.low, round(spec.low + steps * spec.step, 12))
         return type(wanted)(within)
 
     def anchor(width: float) -> dict[str, Any]:

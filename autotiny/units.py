@@ -3,13 +3,16 @@
 KB means 1024 bytes, as in GNU ld's memory report and in microcontroller datasheets.
 """
 
+import math
 import re
+from decimal import Decimal
 
 from autotiny.errors import InputError
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 _SIZE_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KiB": 1024, "kB": 1024}
 _SIZE_UNITS |= {"M": 1024**2, "MB": 1024**2, "MiB": 1024**2}
+_LARGEST_SIZE = 2**32
 _TIME_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -29,7 +32,11 @@ def parse_size(text: str | int, *, name: str = "size", allow_zero: bool = False)
     allowed = "a positive number with B, KB, KiB, MB or MiB (1 KB = 1024 bytes), such as 300KB"
     if not match or match[2] not in _SIZE_UNITS:
         raise InputError(f"{name} must be {allowed}; got {str(text)!r}.")
-    size = float(match[1]) * _SIZE_UNITS[match[2]]
+    size = Decimal(match[1]) * _SIZE_UNITS[match[2]]
+    if size > _LARGEST_SIZE:
+        raise InputError(
+            f"{name} must be at most 4096MB, all a 32-bit part can address; got {str(text)[:40]!r}."
+        )
     if size != int(size):
         raise InputError(f"{name} must be a whole number of bytes; got {str(text)!r} = {size} B.")
     if size == 0 and not allow_zero:
@@ -45,7 +52,7 @@ def parse_seconds(text: str | float, *, name: str = "time") -> float:
     """
     match = _SIZE.fullmatch(str(text).strip())
     unit = (match[2] or "s") if match else ""
-    if not match or unit not in _TIME_UNITS or float(match[1]) == 0:
+    if not match or unit not in _TIME_UNITS or not 0 < float(match[1]) < math.inf:
         raise InputError(
             f"{name} must be a positive number with us, ms, s, m or h, such as 30m; "
             f"got {str(text)!r}."
@@ -60,11 +67,12 @@ def format_bytes(size: int) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Return a time with a unit a person would choose: ``850 µs``, ``3.2 ms``, ``4m 05s``."""
-    if seconds < 1e-3:
+    # Compared as they will be shown: 0.99996 s is 1.0 s, not 1000.0 ms.
+    if round(seconds * 1e6) < 1000:
         return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
+    if round(seconds * 1e3, 1) < 1000:
         return f"{seconds * 1e3:.1f} ms"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -68,7 +68,7 @@ def test_killed_search_goes_on_as_if_nothing_had_happened(
     searched, folder, start, finish, tiny, tiny_trials
 ):
     """Killed in an anchor and again where the sampler has learned; another process, one seed."""
-    options = dict(cwd=folder)
+    options = {"cwd": folder}
     process = start("search", *tiny, "--trials", tiny_trials, "--study", "tiny", **options)
     until(process, r"^\[1/12\]")
     process.kill()
