@@ -4,7 +4,7 @@ import dataclasses
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import cast, get_args
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
@@ -82,15 +82,12 @@ class Limits:
 
 
 def _kernels(name: str, core: str) -> KernelSet:
-    allowed: tuple[KernelSet, ...] = get_args(KernelSet)
-    for kernels in allowed:
-        if kernels == name:
-            if kernels == "cmsis-nn" and not core.startswith("cortex-m"):
-                raise InputError(
-                    f"--kernels cmsis-nn needs a cortex-m core; the device's is {core}."
-                )
-            return kernels
-    raise InputError(f"--kernels must be one of {', '.join(allowed)}; got {name!r}.")
+    if name not in get_args(KernelSet):
+        allowed = ", ".join(get_args(KernelSet))
+        raise InputError(f"--kernels must be one of {allowed}; got {name!r}.")
+    if name == "cmsis-nn" and not core.startswith("cortex-m"):
+        raise InputError(f"--kernels cmsis-nn needs a cortex-m core; the device's is {core}.")
+    return cast(KernelSet, name)
 
 
 def checked_format(output: str, allowed: tuple[str, ...] = FORMATS) -> str:
@@ -128,15 +125,15 @@ def read_model_file(path: Path) -> bytes:
         InputError: If it is no regular file, cannot be read or is far too large.
     """
     try:
-        status: Any = path.stat()
-        if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_BYTES:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            reason = "Is a directory"
+        elif not stat.S_ISREG(status.st_mode):
+            reason = "Not a regular file"
+        elif status.st_size > _MAX_FILE_BYTES:
+            reason = f"It has {status.st_size:,} B, and {_MAX_FILE_BYTES:,} B is the most"
+        else:
             return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"A model must be a readable file; {path}: {reason}.") from None
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-        raise InputError(f"A model must be a readable file; {path} is {kind}.")
-    raise InputError(
-        f"A model must have at most {_MAX_FILE_BYTES} bytes; {path} has {status.st_size}."
-    )
+    raise InputError(f"A model must be a readable file; {path}: {reason}.")

@@ -13,13 +13,13 @@ def analyze_model(path: Path, limits: Limits, plot: Path | None, output: str) ->
     checked_format(output)
     checked_plot(plot)
     verdict = judge(path, limits)
-    _print(verdict, output)
-    if plot is not None:
+    if plot is not None:  # before anything is printed, since what reads that may close the pipe
         from autotiny.report.memory_map import draw_memory_map
 
         draw_memory_map(verdict, plot)
-        if output == "table":
-            console().print(f"Memory map written to {plot}")
+    _print(verdict, output)
+    if plot is not None and output == "table":
+        console().print(f"Memory map written to {plot}")
     return 0 if verdict.fits or not verdict.limits else NothingFitsError.exit_code
 
 
@@ -35,7 +35,8 @@ def judge(path: Path, limits: Limits) -> Verdict:
     from autotiny.runtimes.tflm.analysis import analyze
 
     analysis = analyze(data, target, **application)
-    return Verdict(path.name, analysis, target, budget, **application)
+    name = "".join(c if c.isprintable() else "?" for c in path.name)
+    return Verdict(name, analysis, target, budget, **application)
 
 
 def _print(verdict: Verdict, output: str) -> None:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from autotiny.commands._options import checked_format
@@ -11,7 +13,13 @@ from autotiny.devices import Device, device_names, load_device
 from autotiny.report.console import console
 from autotiny.units import format_bytes
 
-_FEATURES = {"has_decode": "DECODE", "has_int4": "int4", "has_per_channel_fc": "per-channel FC"}
+_FEATURES = ("has_decode", "has_int4", "has_per_channel_fc")
+_COLUMNS: dict[str, JustifyMethod] = {
+    "device": "left", "core": "left", "flash": "right", "RAM": "right", "MHz": "right",
+    "kernels": "left", "DECODE": "left", "int4": "left", "FC/ch": "left", "title": "left",
+}  # fmt: skip
+#: Narrower consoles get no titles.
+_WIDE = 120
 
 
 def list_devices(output: str) -> None:
@@ -21,27 +29,13 @@ def list_devices(output: str) -> None:
     if output == "json":
         print(json.dumps([dataclasses.asdict(device) for device in devices], indent=2))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in (
-        "device",
-        "title",
-        "core",
-        "flash",
-        "RAM",
-        "clock",
-        "kernels",
-        *_FEATURES.values(),
-    ):
-        side = "right" if title in ("flash", "RAM", "clock") else "left"
-        table.add_column(title, justify=side, no_wrap=title != "title")  # type: ignore[arg-type]
-    for device in devices:
-        table.add_row(*_row(device), style="dim" if device.runtime is None else "")
     out = console()
-    out.print(table)
+    out.print(_table(devices, wide=out.width >= _WIDE))
     out.print(
-        "Sizes and clocks are the datasheets' (datasheet); `autotiny devices NAME` names them and "
-        "says how each figure is meant. Use one with --device NAME, or your own with --device "
-        "my-board.yaml.",
+        "Flash and RAM in KiB, clock: datasheet. DECODE, int4, FC/ch: whether its TFLM has "
+        "compressed weights, 4-bit weights, FULLY_CONNECTED with a scale per channel.\n"
+        "`autotiny devices NAME` says how each figure is meant; use one with --device NAME, or "
+        "your own with --device my-board.yaml.",
         style="dim",
     )
 
@@ -72,18 +66,29 @@ def show_device(name_or_path: str, output: str) -> None:
         out.print(f"{device.name} cannot run models: {device.refusal}", style="bold red")
 
 
+def _table(devices: Sequence[Device], *, wide: bool) -> Table:
+    titles = [title for title in _COLUMNS if wide or title != "title"]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if wide else 0, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify=_COLUMNS[title], overflow="fold", no_wrap=title != "title")
+    for device in devices:
+        cells = _row(device)[: len(titles)]
+        table.add_row(*cells, style="dim" if device.runtime is None else "")
+    return table
+
+
 def _row(device: Device) -> list[str]:
     runs = device.runtime is not None
     features = [("yes" if getattr(device, name) else "no") if runs else "-" for name in _FEATURES]
     return [
         device.name,
-        device.title,
         device.core,
-        f"{device.flash_bytes / 1024:,g} KiB",
-        f"{device.ram_bytes / 1024:,g} KiB",
-        _clock(device.clock_hz),
+        f"{device.flash_bytes / 1024:,g}",
+        f"{device.ram_bytes / 1024:,g}",
+        f"{device.clock_hz / 1e6:g}",
         device.kernels if runs else "cannot run",
         *features,
+        device.title,
     ]
 
 

@@ -7,7 +7,6 @@ from rich.console import Console
 from autotiny.commands._options import checked_format, checked_plot
 from autotiny.errors import InputError
 from autotiny.report.console import console
-from autotiny.report.progress import search_progress
 from autotiny.report.sensitivity import draw_sensitivity, sensitivity_table, sensitivity_text
 from autotiny.study import Search
 
@@ -23,19 +22,21 @@ def show_sensitivity(name: str, plot: Path | None, output: str) -> None:
     checked_format(output)
     checked_plot(plot)
     search = Search.open(name)
-    with search_progress(Console(stderr=True), search.config.trials, 0) as report:
-        rows = search.sensitivity(report)
+    with Console(stderr=True).status("measuring") as status:  # silent unless on a terminal
+        rows = search.sensitivity(
+            lambda step: status.update(f"{step.stage} {step.done}/{step.total}")
+        )
     if not rows:
         raise InputError(
             f"A sensitivity table needs a precision to lower to; {search.config.device.name} has "
             "none but int8."
         )
-    out = console()
-    if output == "table":
-        out.print(sensitivity_table(rows, drawn=out.is_terminal))
-    else:
-        print(sensitivity_text(rows, output))
-    if plot is not None:
+    if plot is not None:  # before anything is printed, since what reads that may close the pipe
         draw_sensitivity(rows, name, plot)
-        if output == "table":
-            out.print(f"Heat map written to {plot}")
+    if output != "table":
+        print(sensitivity_text(rows, output))
+        return
+    out = console()
+    out.print(sensitivity_table(rows, drawn=out.is_terminal))
+    if plot is not None:
+        out.print(f"Heat map written to {plot}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -24,7 +25,7 @@ class _Region:
     origin: str
     limit: float | None = None
     depth: int = 0
-    time: bool = False
+    unit: Literal["B", "s", "mJ"] = "B"
 
 
 def print_analysis(verdict: Verdict, out: Console) -> None:
@@ -53,7 +54,7 @@ def print_unaccounted(verdict: Verdict, out: Console) -> None:
 
 def region_table(verdict: Verdict) -> Table:
     """Return flash, RAM, time and energy, each as parts that add up, beside the budget."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for title in ("region", "used", "budget", "%", "free", "origin"):
         side = "left" if title in ("region", "origin") else "right"
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
@@ -83,19 +84,21 @@ def _ram(verdict: Verdict) -> Iterator[_Region]:
     yield _Region("RAM", verdict.ram_bytes, "predicted", verdict.budget.ram_bytes)
     yield _Region("tensor arena", smallest, "predicted", depth=1)
     if used is not None and head is not None and smallest is not None:
-        yield _Region("activations and scratch (head)", head, "predicted", depth=2)
-        yield _Region("persistent data (tail)", used - head, "predicted", depth=2)
-        yield _Region("for starting only", smallest - used, "predicted", depth=2)
+        yield _Region("planned (head)", head, "predicted", depth=2)
+        yield _Region("persistent (tail)", used - head, "predicted", depth=2)
+        yield _Region("to start only", smallest - used, "predicted", depth=2)
     yield _Region("statics and stack", analysis.overhead_ram_bytes, "predicted", depth=1)
     yield _Region("application", verdict.app_ram_bytes, "given", depth=1)
 
 
 def _costs(verdict: Verdict) -> Iterator[_Region]:
-    if verdict.latency_s is not None:
-        yield _Region(
-            "time per inference", verdict.latency_s, "predicted", verdict.budget.latency_s,
-            time=True,
-        )  # fmt: skip
+    part = "" if verdict.all_timed else " (at least)"
+    time, energy = verdict.latency_s, verdict.energy_mj
+    if time is not None:
+        limit = verdict.budget.latency_s
+        yield _Region(f"time per inference{part}", time, "predicted", limit, unit="s")
+    if energy is not None:
+        yield _Region(f"energy per inference{part}", energy, "predicted", unit="mJ")
 
 
 def _cells(region: _Region) -> tuple[str, str, str, str]:
@@ -109,20 +112,22 @@ def _cells(region: _Region) -> tuple[str, str, str, str]:
 
 
 def _amount(region: _Region, value: float) -> str:
-    if not region.time:
+    if region.unit == "B":
         return f"{int(value):,}"
+    if region.unit == "mJ":
+        return f"{value:.3g} mJ"
     return f"-{format_seconds(-value)}" if value < 0 else format_seconds(value)
 
 
 def layer_table(verdict: Verdict) -> Table:
     """Return one row for each operator, the one that fills the arena most marked."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    table.add_column("shapes", overflow="fold")
+    table.add_column("operator", overflow="fold", min_width=10)
+    table.add_column("shapes", overflow="fold", min_width=12)
     table.add_column("bits", no_wrap=True)
-    table.add_column("stored as", no_wrap=True)
-    for title in ("weights", "arena", "MACs", "instructions", "share"):
+    table.add_column("stored", no_wrap=True)
+    for title in ("weights", "arena", "MACs", "share"):
         table.add_column(title, justify="right", no_wrap=True)
     layers = verdict.analysis.layers
     peak = max((layer.arena_bytes or 0 for layer in layers), default=0)
@@ -139,14 +144,13 @@ def _layer_cells(layer: LayerAnalysis, peak: int) -> list[str]:
     return [
         str(layer.index),
         layer.operator,
-        f"{inputs} → {output}" if inputs else output,
+        f"{inputs} -> {output}" if inputs else output,
         _bits(layer),
         layer.encoding or "-",
         f"{layer.weight_bytes:,}" if layer.weight_bytes else "-",
         "unknown" if layer.arena_bytes is None else f"{layer.arena_bytes:,}{mark}",
         f"{layer.macs:,}" if layer.macs else "-",
-        "unknown" if layer.instructions is None else f"{layer.instructions:,}",
-        "-" if layer.share is None else f"{layer.share:.1%}",
+        "unknown" if layer.share is None else f"{layer.share:.1%}",
     ]
 
 
@@ -164,8 +168,9 @@ def legend(verdict: Verdict) -> list[str]:
     """Return the lines that say where the figures come from and how wrong they may be."""
     analysis, target = verdict.analysis, verdict.target
     layers = (
-        "bits: of weights (w) and activations (a); weights: bytes in the file with biases; "
-        "arena: in use while the operator runs, * the most; shapes without a batch of 1"
+        "bits: of weights (w) and activations (a); stored: encoding of the weights; weights: bytes "
+        "in the file with biases; arena: in use while the operator runs, * the most; share: of "
+        "instructions; shapes without a batch of 1"
     )
     sizes = (
         "measured: the file and its parts, MACs, parameters; predicted: runtime code (from a table "
@@ -180,16 +185,13 @@ def legend(verdict: Verdict) -> list[str]:
 
 
 def _time_lines(verdict: Verdict) -> list[str]:
-    target, latency = verdict.target, verdict.latency_s
-    if latency is None or target.clock_hz is None:
+    target = verdict.target
+    if target.clock_hz is None:
         return []
     time = (
-        f"time: {format_seconds(latency)} (predicted: instructions x "
-        f"{target.cycles_per_instruction:g} cycles, assumed, at {target.clock_hz / 1e6:g} MHz)"
+        f"time: instructions x {target.cycles_per_instruction:g} cycles (assumed) at "
+        f"{target.clock_hz / 1e6:g} MHz (datasheet)"
     )
     if verdict.energy_mj is None:
-        return [f"{time}; energy: unknown, the device states no current"]
-    return [
-        f"{time}; energy: {verdict.energy_mj:.3g} mJ (predicted: that time x {target.active_ma:g} "
-        f"mA x {target.supply_v:g} V of the datasheet)"
-    ]
+        return [f"{time}; energy: unknown, since the device states no current"]
+    return [f"{time}; energy: time x {target.active_ma:g} mA x {target.supply_v:g} V (datasheet)"]

@@ -1,5 +1,6 @@
 """Pictures: one look for all of them, and files that are the same whenever they are drawn."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ _STYLE: Any = {
     # Text stays text: small, searchable files, in whatever sans-serif font the reader has.
     "svg.fonttype": "none",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "text.parse_math": False,  # a tensor's name may hold dollar signs
     "svg.hashsalt": "autotiny",
 }
 
@@ -44,7 +46,9 @@ def figure(path: Path, width: float, height: float) -> Iterator["Figure"]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        # A name may be in a script that the font has not; then there are boxes, and no words.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
         FigureCanvasAgg(drawn)
         yield drawn

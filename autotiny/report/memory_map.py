@@ -57,7 +57,7 @@ def draw_memory_map(verdict: Verdict, path: Path) -> None:
         InputError: If the arena is not known, or the file cannot be written.
     """
     arena = _sizes(verdict)
-    width = min(26.0, max(9.0, 3.0 + 0.62 * arena.steps))
+    width = min(20.0, max(9.0, 3.0 + 0.56 * arena.steps))
     with figure(path, width, 6.0) as drawn:
         axes = drawn.add_subplot()
         _set_axes(axes, verdict.analysis, arena)
@@ -91,7 +91,7 @@ def _set_axes(axes: "Axes", analysis: Analysis, arena: _Arena) -> None:
     axes.set_xlim(-0.5, arena.steps - 0.5)
     axes.set_ylim(0, arena.top / _KIB)
     stride = -(-arena.steps // _MOST_LABELS)
-    names = ["start", *(f"{layer.operator} {layer.index}" for layer in analysis.layers)]
+    names = ["input", *(f"{layer.operator} {layer.index}" for layer in analysis.layers)]
     steps = range(0, arena.steps, stride)
     axes.set_xticks(steps, names[::stride], rotation=40, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="x", labelsize=7.5, length=2)
@@ -187,8 +187,9 @@ def _draw_legend(axes: "Axes", analysis: Analysis) -> None:
 def _label(axes: "Axes", box: Any, buffer: Buffer) -> None:
     """Write name and size into a rectangle, or as much of it as fits."""
     size = f"{buffer.size:,} B"
-    name = buffer.name.split(";")[0].rsplit("/", 1)[-1]
-    choices = [(f"{name}\n{size}", 0), (size, 0), (f"{name} {size}", 90), (size, 90)]
+    long, short = _names(buffer)
+    choices = [(f"{long}\n{size}", 0), (f"{short}\n{size}", 0), (size, 0)]
+    choices += [(f"{short} {size}", 90), (size, 90)]
     room = box.get_window_extent()
     for text, rotation in choices:
         drawn = axes.text(
@@ -199,6 +200,16 @@ def _label(axes: "Axes", box: Any, buffer: Buffer) -> None:
         if extent.width <= 0.94 * room.width and extent.height <= 0.94 * room.height:
             return
         drawn.remove()
+
+
+def _names(buffer: Buffer) -> tuple[str, str]:
+    """Return the last two parts of a tensor's name, and the last, fit to be printed.
+
+    Converters name a tensor after all layers it was fused from, as in ``a/Relu;a/BiasAdd``.
+    """
+    parts = buffer.name.split(";")[0].split("/")[-2:]
+    plain = ["".join(c if c.isprintable() else "?" for c in part)[-60:] for part in parts]
+    return "/".join(plain), plain[-1]
 
 
 def _caption(verdict: Verdict) -> str:

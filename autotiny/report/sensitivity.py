@@ -22,9 +22,9 @@ _BARS = " ▁▂▃▄▅▆▇█"
 #: From harmless to harmful, readable on dark and light terminals.
 _HEAT = ("green", "green", "yellow", "dark_orange", "red")
 _LEGEND = (
-    "KL: Kullback-Leibler divergence from the float model's outputs beyond that of int8, in nats; "
-    "loss: validation accuracy lost against int8 throughout; both measured, one layer lowered at "
-    "a time"
+    "first: Kullback-Leibler divergence from the float model's outputs beyond that of int8, in "
+    "nats; then: accuracy lost against int8 throughout, in percentage points; both measured on "
+    "validation data, one layer lowered at a time"
 )
 _PRECISIONS = "w4a8: 4-bit weights, 8-bit activations; c: clustered, stored as a look-up table"
 
@@ -68,12 +68,17 @@ def sensitivity_table(rows: Rows, *, drawn: bool) -> Table:
         rows: At least one measurement.
         drawn: Add bars and heat colours, for a terminal.
     """
-    table = Table(box=box.SIMPLE_HEAD, caption=f"{_LEGEND}\n{_PRECISIONS}", caption_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        caption=f"{_LEGEND}\n{_PRECISIONS}",
+        caption_justify="left",
+    )
     table.caption_style = "dim"
     layers, precisions, cells = _grid(rows)
     table.add_column("layer", no_wrap=True)
     for precision in precisions:
-        table.add_column(f"{precision}: KL, loss", justify="right", no_wrap=True)
+        table.add_column(precision, justify="right", no_wrap=True)
     worst = max((row.kl_divergence for row in rows), default=0.0)
     for layer in layers:
         found = [cells.get((layer, precision)) for precision in precisions]
@@ -96,12 +101,12 @@ def _cell(row: Sensitivity | None, worst: float, drawn: bool) -> Text:
     if row is None:
         return Text("-")
     kl = _unsigned_zero(f"{row.kl_divergence:.4f}")
-    figures = f"{kl} {_points(row.accuracy_loss):>6}"
+    points = _points(row.accuracy_loss)
     if not drawn:
-        return Text(figures)
+        return Text(f"{kl} {points:>7}")
     heat = _heat(row.kl_divergence, worst)
     bar = _BARS[round(heat * (len(_BARS) - 1))]
-    return Text(f"{bar} {figures}", style=_HEAT[round(heat * (len(_HEAT) - 1))])
+    return Text(f"{bar} {kl}\n{points}", style=_HEAT[round(heat * (len(_HEAT) - 1))])
 
 
 def _heat(value: float, worst: float) -> float:
