@@ -5,8 +5,10 @@ compiled ``tf.range`` loop over data that stays in memory. On networks of this s
 spends most of its time between steps; this spends none.
 """
 
+import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from autotiny.compression.clustering import WeightLevels
 from autotiny.compression.distillation import Distillation, distillation_loss
-from autotiny.compression.sparsity import SparsitySchedule, prunable
+from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
 from autotiny.network import (
     EPSILON,
     Conv2D,
@@ -24,15 +26,20 @@ from autotiny.network import (
     DepthwiseConv2D,
     Network,
     Pool2D,
+    Shape,
     WeightLayer,
     Weights,
+    output_shape,
 )
 from autotiny.quiet import captured_stderr
 from autotiny.tasks._base import Split
 
 #: Share of the old value that a batch-norm statistic keeps each step.
 MOMENTUM = 0.95
+#: Batches of fewer MACs run faster in one thread: handing work over costs more than it saves.
+_THREADING_MIN_MACS = 50_000_000
 _BETA1, _BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
+_INFERENCE_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class TrainingSettings:
             None trains to the end and keeps the last.
         levels: Kernel name to the values its weights are rounded to in the forward pass
             (straight-through gradients, Bengio et al. 2013).
-        keep_zeros: Weights that are zero at the start stay zero.
+        keep_zeros: Weights of prunable kernels that are zero at the start stay zero.
     """
 
     epochs: int
@@ -79,17 +86,28 @@ class TrainingResult:
     validation_accuracy: tuple[float, ...]
 
 
-def prepare_tensorflow(seed: int) -> Any:
-    """Import TensorFlow once, quietly and reproducibly, and return it."""
+def prepare_tensorflow(seed: int, *, work: int = 0) -> Any:
+    """Import TensorFlow once, quietly and reproducibly, and return it.
+
+    Args:
+        seed: Of TensorFlow's, numpy's and Python's global generators.
+        work: MACs of one batch; decides, before TensorFlow first runs, if threads are worth it.
+    """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works on Keras 2 only
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow_model_optimization" not in sys.modules:
-        with captured_stderr():  # TensorFlow greets on stderr before its log level counts
+        # TensorFlow greets on stderr before its log level counts; both use deprecated functions.
+        with captured_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             import tensorflow_model_optimization  # noqa: F401
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
+    if work < _THREADING_MIN_MACS:
+        with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(seed)
     return tf
 
@@ -114,9 +132,14 @@ def train(
         teacher_logits: The teacher's outputs on ``split``, ``(n, classes)``; needed for alpha > 0.
         validation: Scored after each epoch when ``settings.patience`` is set.
         on_epoch: Called with the epoch's number (from 1) and mean loss.
+
+    Raises:
+        ValueError: If alpha is above 0 and no teacher's outputs are given.
     """
-    tf = prepare_tensorflow(settings.seed)
+    if settings.distillation.alpha > 0 and teacher_logits is None:
+        raise ValueError("Distillation needs the teacher's outputs.")
     batch = min(settings.batch_size, len(split))
+    tf = prepare_tensorflow(settings.seed, work=batch * network.macs)
     steps = len(split) // batch
     loop = _Loop(tf, network, weights, settings, steps)
     x, y = tf.constant(split.x), tf.constant(split.y)
@@ -149,8 +172,13 @@ def logits(network: Network, weights: Weights, x: NDArray[np.float32]) -> NDArra
     """Return the float model's outputs before softmax, ``(n, classes)``."""
     tf = prepare_tensorflow(0)
     tensors = {name: tf.constant(array) for name, array in weights.items()}
-    run = tf.function(lambda batch: forward(network, tensors, batch)[0])
-    parts = [run(tf.constant(x[i : i + 512])).numpy() for i in range(0, len(x), 512)]
+    run = tf.function(lambda batch: forward(network, tensors, batch)[0], reduce_retracing=True)
+    return _in_batches(run, x)
+
+
+def _in_batches(run: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``run`` of all samples, never more at once than memory takes lightly."""
+    parts = [run(x[i : i + _INFERENCE_BATCH]).numpy() for i in range(0, len(x), _INFERENCE_BATCH)]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -187,15 +215,33 @@ def forward(
 def _linear(tf: Any, layer: WeightLayer, kernel: Any, x: Any) -> Any:
     if isinstance(layer, Dense):
         return tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel)
-    padding = layer.padding.upper()
+    stride, padding = layer.stride, layer.padding.upper()
+    plane = output_shape(layer, x.shape[1:])[:2]
+    if stride[0] != stride[1] and 1 in plane:
+        # TensorFlow's convolution gives wrong sums there (LiteRT and TFLM agree with the sum by
+        # hand). Over a single position a stride means nothing, so let it be the other one.
+        x, padding = _only_what_is_read(tf, layer, plane, x), "VALID"
+        stride = (stride[int(plane[0] == 1)],) * 2
     if isinstance(layer, Conv2D):
-        return tf.nn.conv2d(x, kernel, layer.stride, padding)
+        return tf.nn.conv2d(x, kernel, stride, padding)
     assert isinstance(layer, DepthwiseConv2D)
-    if layer.stride[0] != layer.stride[1]:
+    if stride[0] != stride[1]:
         # TensorFlow's depthwise kernel takes equal strides only; striding a stride-1 result would
         # shift "same" padding, so this goes through the grouped convolution instead.
-        return tf.nn.conv2d(x, tf.transpose(kernel, (0, 1, 3, 2)), layer.stride, padding)
-    return tf.nn.depthwise_conv2d(x, kernel, (1, *layer.stride, 1), padding)
+        return tf.nn.conv2d(x, tf.transpose(kernel, (0, 1, 3, 2)), stride, padding)
+    return tf.nn.depthwise_conv2d(x, kernel, (1, *stride, 1), padding)
+
+
+def _only_what_is_read(tf: Any, layer: Conv2D | DepthwiseConv2D, plane: Shape, x: Any) -> Any:
+    """Return a batch padded and cropped so that windows without padding give ``plane``."""
+    around, used = [(0, 0)], []
+    for size, window, stride, count in zip(
+        x.shape[1:3], layer.kernel, layer.stride, plane, strict=True
+    ):
+        used.append((count - 1) * stride + window)
+        missing = max(0, used[-1] - size)
+        around.append((missing // 2, missing - missing // 2))
+    return tf.pad(x, [*around, (0, 0)])[:, : used[0], : used[1]]
 
 
 def _normalise(
@@ -231,16 +277,15 @@ class _Loop:
             for name, v in self._variables.items()
             if v.trainable
         }
-        pruned = prunable(network) if settings.sparsity.final > 0 else ()
-        masked = prunable(network) if settings.keep_zeros else pruned
-        self._masks = {
-            name: tf.Variable((weights[name] != 0).astype(np.float32))
-            if settings.keep_zeros
-            else tf.Variable(tf.ones_like(self._variables[name]))
+        pruning = settings.sparsity.final > 0
+        masked = prunable(network) if pruning or settings.keep_zeros else ()
+        self._allowed = {
+            name: ((weights[name] != 0) | (not settings.keep_zeros)).astype(np.float32)
             for name in masked
         }
+        self._masks = {name: tf.Variable(allowed) for name, allowed in self._allowed.items()}
         self._total = settings.epochs * steps
-        self._schedule = settings.sparsity.steps(self._total) if pruned else None
+        self._schedule = settings.sparsity.steps(self._total) if masked and pruning else None
         self.epoch = tf.function(self._epoch)
         self._predict = tf.function(self._infer, reduce_retracing=True)
 
@@ -248,8 +293,8 @@ class _Loop:
         return {name: variable.numpy() for name, variable in self._variables.items()}
 
     def accuracy(self, split: Split) -> float:
-        predicted = self._predict(self._tf.constant(split.x)).numpy().argmax(axis=1)
-        return float((predicted == split.y).mean())
+        outputs = _in_batches(self._predict, split.x)
+        return float((outputs.argmax(axis=1) == split.y).mean())
 
     def _infer(self, x: Any) -> Any:
         return forward(self._network, self._effective(), x)[0]
@@ -314,18 +359,24 @@ class _Loop:
         tf = self._tf
         assert self._schedule is not None
         due, sparsity = self._schedule(step)
-        due = tf.logical_or(due, tf.equal(step, self._total - 1))
+        # Its frequency may pass over the end; waiting for the last step would leave no recovery.
+        last = tf.equal(step, self._total - 1)
+        due = due | tf.equal(step, self._schedule.end_step) | last
+        final = self._settings.sparsity.final
+        arrived = last | (sparsity >= tf.constant(final, tf.float32))
 
         def update() -> Any:
             for name, mask in self._masks.items():
                 magnitude = tf.reshape(tf.abs(self._variables[name]), [-1])
                 size = int(magnitude.shape[0])
-                share = 1 - tf.cast(sparsity, tf.float32)
-                keep = tf.maximum(1, tf.cast(tf.round(size * share), tf.int32))
+                keep = tf.maximum(1, tf.cast(tf.round(size * (1 - sparsity)), tf.int32))
+                # Single precision rounds some counts otherwise than the footprint's mask does.
+                keep = tf.where(arrived, kept_count(size, final), keep)
                 # Positions in a stable descending order: exactly `keep` weights stay.
                 order = tf.argsort(magnitude, direction="DESCENDING", stable=True)
                 ranks = tf.scatter_nd(order[:, None], tf.range(size), [size])
-                mask.assign(tf.reshape(tf.cast(ranks < keep, tf.float32), mask.shape))
+                kept = tf.reshape(tf.cast(ranks < keep, tf.float32), mask.shape)
+                mask.assign(kept * self._allowed[name])
             return tf.constant(0)
 
         tf.cond(due, update, lambda: tf.constant(0))

@@ -22,9 +22,10 @@ class SparsitySchedule:
         kind: ``constant``: the final sparsity from ``begin`` on; ``polynomial``: rises from 0 at
             ``begin`` to final at ``end`` (Zhu and Gupta 2017).
         begin: Fraction of all steps at which pruning starts.
-        end: Fraction at which the final sparsity is reached; what follows is recovery.
+        end: Fraction at which the polynomial reaches the final sparsity; what follows is recovery.
         power: Exponent of the polynomial.
-        frequency: Steps between two updates of the masks.
+        frequency: Steps between two updates of the masks. Besides, they are updated at ``end`` and
+            at the very last step, so that the final sparsity is met whatever the frequency.
     """
 
     final: float = 0.0
@@ -38,10 +39,10 @@ class SparsitySchedule:
         """Return the tfmot pruning schedule for a training of ``total`` steps."""
         import tensorflow_model_optimization as tfmot
 
-        begin = round(self.begin * total)
+        begin = min(round(self.begin * total), total - 1)
         if self.kind == "constant":
             return tfmot.sparsity.keras.ConstantSparsity(self.final, begin, -1, self.frequency)
-        end = max(begin + self.frequency, round(self.end * total))
+        end = max(begin + 1, min(round(self.end * total), total - 1))
         return tfmot.sparsity.keras.PolynomialDecay(
             0.0, self.final, begin, end, self.power, self.frequency
         )
@@ -67,7 +68,7 @@ def _classifier(network: Network) -> Dense | None:
 
 
 def kept_count(size: int, sparsity: float) -> int:
-    """Return how many of ``size`` weights stay, at least one (tfmot's rounding)."""
+    """Return how many of ``size`` weights stay, at least one, as tfmot rounds."""
     return max(1, round(size * (1 - sparsity)))
 
 
