@@ -23,14 +23,16 @@ class WeightLevels:
     Attributes:
         levels: Sorted, in units of the largest magnitude, within -1..1.
         per_channel: Whether that magnitude is each output channel's or the whole tensor's.
+        clustered: Whether they were found by k-means; otherwise they are a uniform grid.
     """
 
     levels: NDArray[np.float32]
-    per_channel: bool
+    per_channel: bool = False
+    clustered: bool = False
 
 
 def cluster_levels(kernel: NDArray[np.float32], bits: int, *, seed: int) -> WeightLevels:
-    """Return the ``2**bits`` values that suit a kernel best, by k-means.
+    """Return at most ``2**bits`` values that suit a kernel well, by k-means.
 
     Args:
         kernel: Weights of any shape; exact zeros stay a level of their own.
@@ -39,6 +41,7 @@ def cluster_levels(kernel: NDArray[np.float32], bits: int, *, seed: int) -> Weig
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     values = (kernel / max(float(np.abs(kernel).max()), 1e-12)).ravel().astype(np.float64)
     nonzero = values[values != 0]
@@ -47,12 +50,13 @@ def cluster_levels(kernel: NDArray[np.float32], bits: int, *, seed: int) -> Weig
     centres = np.unique(nonzero)
     if centres.size > count:
         start = np.unique(np.quantile(nonzero, (np.arange(count) + 0.5) / count))
-        with warnings.catch_warnings():
+        # Threads would add up partial sums in an order of their own, other bits each time.
+        with warnings.catch_warnings(), threadpool_limits(1, user_api="openmp"):
             warnings.simplefilter("ignore", ConvergenceWarning)
             means = KMeans(len(start), init=start[:, None], n_init=1, random_state=seed)
             centres = means.fit(nonzero[:, None]).cluster_centers_.ravel()
     levels = np.append(centres, 0.0) if has_zero else centres
-    return WeightLevels(np.unique(levels.astype(np.float32)), per_channel=False)
+    return WeightLevels(np.unique(levels.astype(np.float32)), clustered=True)
 
 
 def grid_levels(bits: int, *, per_channel: bool) -> WeightLevels:
@@ -101,6 +105,6 @@ def snap_clustered(weights: Weights, levels: Mapping[str, WeightLevels]) -> Weig
     snapped = {
         name: snap(weights[name], level.levels)
         for name, level in levels.items()
-        if not level.per_channel and name in weights
+        if level.clustered and name in weights
     }
     return weights | snapped
