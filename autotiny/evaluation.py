@@ -10,6 +10,9 @@ from autotiny.litert import litert_interpreter
 from autotiny.runtimes._base import Runtime
 from autotiny.tasks._base import Split
 
+#: Samples that run at once: more gain no time, and LiteRT unrolls convolutions of a whole batch.
+_BATCH = 256
+
 
 @dataclass(frozen=True)
 class Quantisation:
@@ -24,7 +27,7 @@ class Quantisation:
     zero_point: int
 
     def quantise(self, x: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Return int8 values, rounded half to even and saturated, as TFLM's converters do."""
+        """Return int8 values, rounded half to even and saturated, as the exported C code does."""
         steps = np.round(x / np.float32(self.scale)) + self.zero_point
         return np.asarray(np.clip(steps, -128, 127), np.int8)
 
@@ -56,9 +59,10 @@ def io_quantisation(model: bytes) -> tuple[Quantisation, Quantisation]:
 
 
 def litert_outputs(model: bytes, x: NDArray[np.float32]) -> Outputs:
-    """Run all samples as one batch in LiteRT without delegates.
+    """Run samples batch by batch in LiteRT without delegates.
 
-    XNNPACK's bits differ from TFLM's; the builtin kernels' nearly never do.
+    Of small networks 0.97 to 1.0 of the outputs are TFLM's bits and the others one step off, which
+    nearly never moves the largest; XNNPACK, the default, is further off.
 
     Args:
         model: Full quantised .tflite, int8 in and out.
@@ -67,11 +71,17 @@ def litert_outputs(model: bytes, x: NDArray[np.float32]) -> Outputs:
     interpreter = litert_interpreter(model)
     detail = interpreter.get_input_details()[0]
     source, target = _io_of(interpreter)
-    interpreter.resize_tensor_input(detail["index"], [len(x), *detail["shape"][1:]])
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(detail["index"], source.quantise(x))
-    interpreter.invoke()
-    quantised = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    samples, results, size = source.quantise(x), [], 0
+    for start in range(0, len(samples), _BATCH):
+        batch = samples[start : start + _BATCH]
+        if len(batch) != size:
+            size = len(batch)
+            interpreter.resize_tensor_input(detail["index"], [size, *detail["shape"][1:]])
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(detail["index"], batch)
+        interpreter.invoke()
+        results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    quantised = np.concatenate(results)
     return Outputs(quantised, target.dequantise(quantised))
 
 
