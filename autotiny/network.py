@@ -104,6 +104,17 @@ class Network:
         """The layers that own weights, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, WeightLayer))
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations per sample, pools and activations left out."""
+        total = 0
+        shapes = self.weight_shapes()
+        for layer, _, after in self.walk():
+            if isinstance(layer, WeightLayer):
+                plane = 1 if isinstance(layer, Dense) else math.prod(after[:2])
+                total += plane * math.prod(shapes[f"{layer.name}/kernel"])
+        return total
+
     def weight_shapes(self) -> dict[str, Shape]:
         """Shape of every array in ``Weights``."""
         shapes: dict[str, Shape] = {}
@@ -150,11 +161,12 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
 def initial_weights(network: Network, seed: int) -> Weights:
     """Return He-initialised weights (He et al. 2015) and neutral batch-norm statistics."""
     rng = np.random.default_rng(seed)
+    layers = {layer.name: layer for layer in network.weight_layers}
     weights: Weights = {}
     for name, shape in network.weight_shapes().items():
-        kind = name.rpartition("/")[2]
+        layer, _, kind = name.rpartition("/")
         if kind == "kernel":
-            depthwise = len(shape) == 4 and shape[-1] == 1 and shape[-2] > 1
+            depthwise = isinstance(layers[layer], DepthwiseConv2D)
             fan_in = math.prod(shape[:2]) if depthwise else math.prod(shape[:-1])
             weights[name] = rng.normal(0, math.sqrt(2 / fan_in), shape).astype(np.float32)
         else:
