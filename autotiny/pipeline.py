@@ -193,8 +193,14 @@ class Pipeline:
             levels=levels,
             keep_zeros=candidate.sparsity.final > 0,
         )
+        done = len(result.losses)
         result = train(
-            network, weights, self._task.train, settings, teacher_logits=teacher, on_epoch=on_epoch
+            network,
+            weights,
+            self._task.train,
+            settings,
+            teacher_logits=teacher,
+            on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
         )
         return network, snap_clustered(result.weights, levels)
 

@@ -2,15 +2,21 @@
 
 import math
 
-from autotiny.network import Conv2D, DepthwiseConv2D, Network, WeightLayer
+from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, WeightLayer
 from autotiny.precision import LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts, Target
+from autotiny.runtimes.tflm.cmsis_nn import extension
 from autotiny.runtimes.tflm.code_size import runtime_bytes
 
 #: What a DECODE operator adds to the flatbuffer: operator, two tensors, buffers, header.
 _DECODE_OVERHEAD_BYTES = 120
 #: A 16-bit layer between 8-bit ones: two QUANTIZE operators and their tensors.
 _REQUANTISE_OVERHEAD_BYTES = 160
+_OPERATORS: dict[type, str] = {
+    Conv2D: "CONV_2D",
+    DepthwiseConv2D: "DEPTHWISE_CONV_2D",
+    Dense: "FULLY_CONNECTED",
+}
 _UNIFORM_INT4 = LayerPrecision(weight_bits=4)
 _WIDE_ACTIVATIONS = LayerPrecision(activation_bits=16)
 _CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
@@ -24,12 +30,13 @@ def precision_costs(network: Network, target: Target) -> PrecisionCosts:
     are clustered and stored behind DECODE.
     """
     shapes = network.weight_shapes()
+    outputs = {layer.name: after[-1] for layer, _, after in network.walk()}
 
     def options(layer: WeightLayer) -> list[LayerPrecision]:
         legal = [_WIDE_ACTIVATIONS]
         if target.has_int4 and not isinstance(layer, DepthwiseConv2D):
             legal.append(_UNIFORM_INT4)
-        if target.has_decode:
+        if target.has_decode and not (isinstance(layer, Dense) and _reads_weights_early(target)):
             legal += _CLUSTERED
         return legal
 
@@ -38,10 +45,10 @@ def precision_costs(network: Network, target: Target) -> PrecisionCosts:
         size = math.ceil(math.prod(shape) * precision.weight_bits / 8)
         if precision.clustered:
             size += _DECODE_OVERHEAD_BYTES + 16 + 2**precision.weight_bits
-        elif len(shape) == 4:
-            size += 4 * max(shape[2:] if shape[-1] == 1 else shape[-1:])  # a scale a channel
+        else:
+            size += 4 * (outputs[layer] if len(shape) == 4 else 1)  # a scale a channel
         if precision.activation_bits == 16:
-            size += _REQUANTISE_OVERHEAD_BYTES
+            size += _REQUANTISE_OVERHEAD_BYTES + 4 * outputs[layer]  # biases have 64 bits
         return size
 
     def needs(precision: LayerPrecision) -> frozenset[str]:
@@ -56,9 +63,14 @@ def precision_costs(network: Network, target: Target) -> PrecisionCosts:
     )
 
 
+def _reads_weights_early(target: Target) -> bool:
+    """Whether dense kernels read weights before DECODE has run; see ``storage_rules``."""
+    return target.kernels == "cmsis-nn" and extension(target.core) == "mve"
+
+
 def _code_bytes(network: Network, target: Target) -> dict[str, int]:
     """Return what DECODE and QUANTIZE add to the code this network needs anyway."""
-    kinds = {"CONV_2D" if isinstance(layer, Conv2D) else "FULLY_CONNECTED" for layer in network.weight_layers}
+    kinds = {_OPERATORS[type(layer)] for layer in network.weight_layers}
     base = runtime_bytes(kinds, target)
     return {
         "DECODE": runtime_bytes(kinds | {"TFLM_DECODE"}, target) - base,

@@ -1,0 +1,167 @@
+"""The road of a candidate, from hyperparameters to a scored artifact."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from helpers_networks import blobs
+
+from autotiny.base_model import train_base_model
+from autotiny.compression.sensitivity import Sensitivity
+from autotiny.evaluation import litert_outputs
+from autotiny.lowering import activation_ranges
+from autotiny.network import fold_batch_norm
+from autotiny.pipeline import Pipeline, Spending, representative_samples
+from autotiny.precision import LayerPrecision
+from autotiny.runtimes import get_runtime
+from autotiny.runtimes._base import Target
+from autotiny.space import BaseTraining, Candidate, SearchSpace
+from autotiny.tasks._base import Split, Task
+
+C2 = LayerPrecision(weight_bits=2, clustered=True)
+SPACES = {
+    "mlp": {"units": [40, 24]},
+    "cnn": {"filters": [12, 24], "strides": [1, 2]},
+    "ds_cnn": {"filters": 24, "blocks": 1, "stem_kernel": 3},
+}
+SHAPE = (9, 6, 1)
+
+
+def poisoned(split):
+    """A test split that spoils whatever touches it."""
+    return Split(np.full_like(split.x, np.nan), np.full_like(split.y, -1))
+
+
+@pytest.fixture(scope="module")
+def task():
+    train, validation = blobs(SHAPE, 3, 192, spread=1.0), blobs(SHAPE, 3, 96, seed=1, spread=1.0)
+    return Task("blobs", train, validation, poisoned(validation), ("a", "b", "c"))
+
+
+def make_pipeline(task, family, base, sensitivity=(), spending=None):
+    space = SearchSpace(family=family, base=base, training=BaseTraining(epochs=3, patience=3))
+    model = train_base_model(task, space, representative_samples(task, 0), seed=0)
+    spending = spending or Spending(Target())
+    return Pipeline(
+        task, model, sensitivity, get_runtime("tflm"), spending, seed=0, batch_size=16
+    ), model
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def pipeline(request, task):
+    return make_pipeline(task, request.param, SPACES[request.param])[0]
+
+
+@pytest.fixture(scope="module")
+def wide(task):
+    """A pipeline whose first layer may be clustered, large enough for DECODE to pay."""
+    table = (Sensitivity("dense0", C2, 0.0, 0.01),)
+    return make_pipeline(task, "mlp", {"units": [700, 48]}, table)
+
+
+def candidate(**parameters):
+    return Candidate.from_parameters({"epochs": 2} | parameters)
+
+
+@pytest.mark.parametrize("width", [1.0, 0.5])
+def test_footprint_before_training_is_the_one_after(pipeline, width, task):
+    """But for a bias's scale, which TFLM needs where a dense layer's outputs are small."""
+    prepared = pipeline.prepare(candidate(width=width, epochs=5))
+    scored = pipeline.finish(prepared, seed=1)
+    before, after = prepared.artifact.footprint, scored.artifact.footprint
+    assert set(scored.artifact.packed.encodings.values()) == {"int8"}
+    dense = sum(layer.name.startswith(("dense", "class")) for layer in prepared.network.layers)
+    assert abs(after.model_bytes - before.model_bytes) <= 32 * dense
+    names = ("arena_bytes", "runtime_bytes", "macs", "params", "instructions")
+    assert [getattr(before, n) for n in names] == [getattr(after, n) for n in names]
+    assert len(scored.artifact.packed.image) == after.model_bytes
+    outputs = litert_outputs(scored.artifact.model, task.validation.x)
+    assert scored.accuracy == outputs.accuracy(task.validation.y)
+    assert scored.accuracy > 0.5 or width < 1
+
+
+def test_same_seed_same_artifact(wide):
+    pipeline, _ = wide
+    parameters = {"sparsity": 0.5, "distillation_alpha": 0.5, "precision_tolerance": 0.02}
+    prepared = pipeline.prepare(candidate(width=0.8, **parameters))
+    assert pipeline.prepare(prepared.candidate).artifact.model == prepared.artifact.model
+    assert prepared.plan == {"dense0": C2}
+    first, again = (pipeline.finish(prepared, seed=3).artifact for _ in range(2))
+    assert first.model == again.model
+    assert first.packed.image == again.packed.image
+
+
+def test_preparing_trains_nothing(pipeline, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("prepare() must not train")
+
+    monkeypatch.setattr("autotiny.training.train", refuse)
+    monkeypatch.setattr("autotiny.training.prepare_tensorflow", refuse)
+    small, large = (pipeline.prepare(candidate(width=width)) for width in (0.3, 1.0))
+    assert small.artifact.footprint.model_bytes < large.artifact.footprint.model_bytes
+
+
+def test_pruned_images_shrink_and_training_does_not_undo_it(wide):
+    pipeline, _ = wide
+    dense = pipeline.prepare(candidate()).artifact.footprint
+    prepared = pipeline.prepare(candidate(sparsity=0.9))
+    scored = pipeline.finish(prepared, seed=1)
+    before, after = prepared.artifact.footprint, scored.artifact.footprint
+    assert before.flash_bytes < dense.flash_bytes
+    assert after.flash_bytes <= 1.01 * before.flash_bytes
+    assert prepared.artifact.packed.encodings == scored.artifact.packed.encodings
+
+
+def test_clustered_layer_ends_on_its_levels(wide):
+    pipeline, _ = wide
+    prepared = pipeline.prepare(candidate(precision_tolerance=0.02, sparsity=0.5))
+    assert prepared.plan == {"dense0": C2}
+    epochs = []
+    scored = pipeline.finish(prepared, seed=1, on_epoch=lambda epoch, _: epochs.append(epoch))
+    assert epochs == [1, 2]
+    before, after = prepared.artifact, scored.artifact
+    assert before.packed.encodings["dense0/kernel"] == after.packed.encodings["dense0/kernel"]
+    assert after.footprint.flash_bytes == pytest.approx(before.footprint.flash_bytes, rel=0.02)
+    assert scored.accuracy > 0.5
+
+
+def test_tolerance_zero_leaves_int8(wide):
+    assert wide[0].prepare(candidate(precision_tolerance=0.0)).plan == {}
+
+
+def test_application_bytes_are_counted(task):
+    plain, _ = make_pipeline(task, "mlp", SPACES["mlp"])
+    laden, _ = make_pipeline(
+        task,
+        "mlp",
+        SPACES["mlp"],
+        spending=Spending(Target(), app_flash_bytes=5000, app_ram_bytes=70),
+    )
+    a, b = (p.prepare(candidate()).artifact.footprint for p in (plain, laden))
+    assert (b.flash_bytes - a.flash_bytes, b.ram_bytes - a.ram_bytes) == (5000, 70)
+
+
+def test_base_model_holds_what_it_says(wide, task):
+    _, base = wide
+    assert base.train_logits.shape == (192, 3)
+    predicted = base.validation_logits.argmax(axis=1)
+    assert base.validation_accuracy == (predicted == task.validation.y).mean()
+    folded, weights = fold_batch_norm(base.network, base.weights)
+    assert base.ranges == activation_ranges(folded, weights, representative_samples(task, 0))
+
+
+def test_representative_samples_are_training_samples(task):
+    samples = representative_samples(task, 5, count=50)
+    assert samples.shape == (50, *SHAPE)
+    rows = {row.tobytes() for row in task.train.x}
+    assert {sample.tobytes() for sample in samples} <= rows
+    assert len({sample.tobytes() for sample in samples}) == 50
+
+
+def test_the_test_split_changes_nothing(task):
+    other = dataclasses.replace(task, test=Split(task.train.x[:7] * 3, task.train.y[:7]))
+    models = []
+    for data in (task, other):
+        pipeline, base = make_pipeline(data, "mlp", {"units": [12]})
+        models.append((base.train_logits.tobytes(), pipeline.prepare(candidate()).artifact.model))
+    assert models[0] == models[1]
