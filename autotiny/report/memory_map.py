@@ -25,6 +25,8 @@ _COLOURS = {
 _TAIL, _START, _PEAK, _LIMIT = "#cfd8dc", "#eceff1", "#1565c0", "#c62828"
 #: The RAM left for the arena is drawn if it is less than this times the arena.
 _NEAR = 2.0
+#: A band of less than this share of the picture's height gets no words.
+_THIN = 0.045
 #: More operators than this get every second label, and so on.
 _MOST_LABELS = 64
 _KIB = 1024
@@ -39,6 +41,11 @@ class _Arena:
     smallest: int
     limit: int | None
     steps: int
+
+    @property
+    def tail(self) -> int:
+        """Persistent data."""
+        return self.used - self.head
 
     @property
     def top(self) -> float:
@@ -64,7 +71,7 @@ def draw_memory_map(verdict: Verdict, path: Path) -> None:
         _draw_tail(axes, arena)
         boxes = [_draw_buffer(axes, b, verdict.analysis) for b in verdict.analysis.buffers]
         _draw_lines(axes, arena)
-        _draw_legend(axes, verdict.analysis)
+        _draw_legend(axes, verdict.analysis, arena)
         axes.set_title(f"{verdict.name}: tensor arena over time", loc="left", pad=30)
         drawn.supxlabel(_caption(verdict), fontsize=8, color="#607d8b")
         drawn.draw_without_rendering()
@@ -103,25 +110,25 @@ def _set_axes(axes: "Axes", analysis: Analysis, arena: _Arena) -> None:
 
 
 def _draw_tail(axes: "Axes", arena: _Arena) -> None:
-    """Draw what is allocated downwards from the arena's end."""
-    tail = arena.used - arena.head
-    start = arena.smallest - arena.used
-    axes.axhspan(
-        (arena.smallest - tail) / _KIB, arena.smallest / _KIB, color=_TAIL, linewidth=0, zorder=1
-    )
-    axes.text(
-        arena.steps / 2 - 0.5, (arena.smallest - tail / 2) / _KIB,
-        f"persistent tail: {format_bytes(tail)}", ha="center", va="center", fontsize=8.5, zorder=4,
-    )  # fmt: skip
-    if start > 0.02 * arena.smallest:
+    """Draw what is allocated downwards from the arena's end, and what only starting needs."""
+    bottom = arena.smallest - arena.tail
+    axes.axhspan(bottom / _KIB, arena.smallest / _KIB, color=_TAIL, linewidth=0, zorder=1)
+    _band_label(axes, arena, bottom, arena.smallest, f"persistent tail: {format_bytes(arena.tail)}")
+    if bottom - arena.head > _THIN * arena.top:
         axes.axhspan(
-            arena.head / _KIB, (arena.smallest - tail) / _KIB, facecolor=_START, hatch="///",
-            edgecolor="#cfd8dc", linewidth=0, zorder=1,
+            arena.head / _KIB, bottom / _KIB, facecolor=_START, hatch="///", edgecolor=_TAIL,
+            linewidth=0, zorder=1,
         )  # fmt: skip
+        needed = format_bytes(bottom - arena.head)
+        _band_label(axes, arena, arena.head, bottom, f"to start only: {needed}")
+
+
+def _band_label(axes: "Axes", arena: _Arena, bottom: int, top: int, text: str) -> None:
+    if top - bottom > _THIN * arena.top:
         axes.text(
-            arena.steps / 2 - 0.5, (arena.head + start / 2) / _KIB,
-            f"for starting only: {format_bytes(start)}", ha="center", va="center", fontsize=8,
-            zorder=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.8},
+            arena.steps / 2 - 0.5, (bottom + top) / 2 / _KIB, text, ha="center", va="center",
+            fontsize=8.5, zorder=4,
+            bbox={"facecolor": _TAIL, "edgecolor": "none", "pad": 2},
         )  # fmt: skip
 
 
@@ -172,12 +179,12 @@ def _spread(places: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def _draw_legend(axes: "Axes", analysis: Analysis) -> None:
+def _draw_legend(axes: "Axes", analysis: Analysis, arena: _Arena) -> None:
     from matplotlib.patches import Patch
 
     kinds = {_kind(buffer, analysis) for buffer in analysis.buffers}
     handles = [Patch(color=colour, label=k) for k, colour in _COLOURS.items() if k in kinds]
-    handles.append(Patch(color=_TAIL, label="persistent tail"))
+    handles.append(Patch(color=_TAIL, label=f"persistent tail, {arena.tail:,} B"))
     axes.legend(
         handles=handles, ncols=len(handles), loc="lower left", bbox_to_anchor=(0, 1.005),
         frameon=False, fontsize=8, borderaxespad=0, handlelength=1.2, handleheight=1.0,

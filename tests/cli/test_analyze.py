@@ -5,6 +5,8 @@ import io
 import json
 import re
 import struct
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -92,6 +94,16 @@ def test_parts_add_up(model, analysed):
     not_figures = {"app_flash_bytes", "app_ram_bytes", "instructions_error"}
     assert figures - not_figures <= set(found["origins"])
     assert set(found["origins"].values()) <= {"measured", "predicted"}
+
+
+def test_analysis_loads_neither_training_nor_search(model):
+    code = (
+        "import sys; from autotiny.__main__ import _run; "
+        "_run(['analyze', 'model.tflite'], False); _run(['devices'], False); "
+        "print(sorted({'tensorflow', 'optuna', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_without_a_budget(cli, model, analysed):
@@ -270,6 +282,20 @@ def test_plot_shows_every_operator_and_the_sizes(cli, folder, write):
     first = (folder / "map.svg").read_bytes()
     cli("analyze", name, "--ram", "9KB", "--plot", "map.svg")
     assert (folder / "map.svg").read_bytes() == first
+
+
+def test_plot_tells_decoded_weights_and_what_only_starting_needs(cli, folder, write):
+    b = ModelBuilder()
+    x, codes = b.tensor([1, 8]), b.constant([12], "uint8")
+    header = bytes([0, 1, 0, 0, 1, 0xF0 | 3, 8, *[0] * 9, *range(8)])
+    tables = b.tensor([len(header)], "uint8", header)
+    weights, y = b.tensor([4, 8]), b.tensor([1, 4])
+    b.operator("CUSTOM", [codes, tables], [weights], custom="TFLM_DECODE")
+    b.operator("FULLY_CONNECTED", [x, weights, -1], [y], "FullyConnectedOptions")
+    assert cli("analyze", write(b.finish([x], [y])), "--plot", "map.svg")[0] == 0
+    text = " ".join(ET.parse(folder / "map.svg").getroot().itertext())
+    for words in ("TFLM_DECODE 0", "decoded weights", "to start only"):
+        assert words in text
 
 
 def test_plot_as_png_leaves_json_alone(cli, folder, model):
