@@ -6,10 +6,11 @@ spends most of its time between steps; this spends none.
 """
 
 import contextlib
+import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,8 @@ MOMENTUM = 0.95
 _THREADING_MIN_MACS = 50_000_000
 _BETA1, _BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
 _INFERENCE_BATCH = 512
+#: The first layer's windows are cut out in advance if all of them take no more than this.
+_WINDOWS_MAX_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -142,12 +145,8 @@ def train(
     tf = prepare_tensorflow(settings.seed, work=batch * network.macs)
     steps = len(split) // batch
     loop = _Loop(tf, network, weights, settings, steps)
-    x, y = tf.constant(split.x), tf.constant(split.y)
-    classes = network.output_shape[-1]
-    teacher = (
-        np.zeros((len(split), classes), np.float32) if teacher_logits is None else teacher_logits
-    )
-    teacher = tf.constant(teacher)
+    x, y = loop.inputs(split.x), tf.constant(split.y)
+    teacher = None if teacher_logits is None else tf.constant(teacher_logits)
     rng = np.random.default_rng(settings.seed)
     losses: list[float] = []
     scores: list[float] = []
@@ -183,7 +182,12 @@ def _in_batches(run: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def forward(
-    network: Network, tensors: Mapping[str, Any], x: Any, *, training: bool = False
+    network: Network,
+    tensors: Mapping[str, Any],
+    x: Any,
+    *,
+    training: bool = False,
+    cut_out: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
     """Run a batch and return its outputs and the batch statistics of batch norm.
 
@@ -192,6 +196,7 @@ def forward(
         tensors: TensorFlow tensors by the names of ``Weights``.
         x: Batch, ``(n, *input_shape)``.
         training: Normalise by the batch's own mean and variance.
+        cut_out: The batch is the first layer's windows, from ``_windows``, not samples.
     """
     import tensorflow as tf
 
@@ -202,7 +207,11 @@ def forward(
             pool = tf.nn.max_pool2d if layer.kind == "max" else tf.nn.avg_pool2d
             x = pool(x, size, layer.stride or size, layer.padding.upper())
             continue
-        x = _linear(tf, layer, tensors[f"{layer.name}/kernel"], x)
+        kernel = tensors[f"{layer.name}/kernel"]
+        if cut_out and layer is network.layers[0]:
+            x = tf.tensordot(x, tf.reshape(kernel, (-1, kernel.shape[-1])), 1)
+        else:
+            x = _linear(tf, layer, kernel, x)
         if layer.batch_norm:
             x = _normalise(tf, layer.name, tensors, x, training, statistics)
         else:
@@ -210,6 +219,24 @@ def forward(
         if layer.activation != "linear":
             x = tf.nn.relu(x) if layer.activation == "relu" else tf.nn.relu6(x)
     return x, statistics
+
+
+def _windows(tf: Any, network: Network, x: NDArray[np.float32]) -> Any:
+    """Return every window that the first convolution sees, or None where that is not worth it.
+
+    They are the same in every epoch and need no gradient, so cutting them out once turns that
+    layer into a matrix product. Shape ``(n, height, width, window size)``.
+    """
+    first = network.layers[0]
+    if not isinstance(first, Conv2D) or first.stride[0] != first.stride[1]:
+        return None
+    plane = output_shape(first, x.shape[1:])[:2]
+    size = first.kernel[0] * first.kernel[1] * x.shape[-1]
+    if len(x) * plane[0] * plane[1] * size * x.itemsize > _WINDOWS_MAX_BYTES:
+        return None
+    window, stride = (1, *first.kernel, 1), (1, *first.stride, 1)
+    cut = tf.image.extract_patches(x, window, stride, (1, 1, 1, 1), first.padding.upper())
+    return tf.reshape(cut, (len(x), *plane, size))
 
 
 def _linear(tf: Any, layer: WeightLayer, kernel: Any, x: Any) -> Any:
@@ -261,36 +288,43 @@ def _normalise(
 
 
 class _Loop:
-    """Variables and compiled functions of one training."""
+    """Variables and compiled functions of one training.
+
+    All trained arrays lie in one vector, all batch-norm statistics in another: what is done to
+    every array is then one operator a step instead of one per array.
+    """
 
     def __init__(
         self, tf: Any, network: Network, weights: Weights, settings: TrainingSettings, steps: int
     ) -> None:
         self._tf, self._network, self._settings = tf, network, settings
-        self._variables = {
-            name: tf.Variable(array, trainable=not name.endswith(("/mean", "/variance")))
-            for name, array in weights.items()
-        }
-        self._trained = [name for name, var in self._variables.items() if var.trainable]
-        self._slots = {
-            name: (tf.Variable(tf.zeros_like(v)), tf.Variable(tf.zeros_like(v)))
-            for name, v in self._variables.items()
-            if v.trainable
-        }
+        self._shapes = {name: array.shape for name, array in weights.items()}
+        self._statistics = [n for n in weights if n.endswith(("/mean", "/variance"))]
+        self._trained = [name for name in weights if name not in self._statistics]
+        self._vector = tf.Variable(_joined(weights, self._trained))
+        self._moments = [tf.Variable(tf.zeros_like(self._vector)) for _ in range(2)]
+        self._running = tf.Variable(_joined(weights, self._statistics))
         pruning = settings.sparsity.final > 0
-        masked = prunable(network) if pruning or settings.keep_zeros else ()
-        self._allowed = {
-            name: ((weights[name] != 0) | (not settings.keep_zeros)).astype(np.float32)
-            for name in masked
-        }
-        self._masks = {name: tf.Variable(allowed) for name, allowed in self._allowed.items()}
+        self._masked = prunable(network) if pruning or settings.keep_zeros else ()
+        allowed = {name: np.ones(weights[name].shape, np.float32) for name in self._trained}
+        if settings.keep_zeros:
+            allowed |= {n: (weights[n] != 0).astype(np.float32) for n in self._masked}
+        self._allowed = _joined(allowed, self._trained)
+        self._mask = tf.Variable(self._allowed)
         self._total = settings.epochs * steps
-        self._schedule = settings.sparsity.steps(self._total) if masked and pruning else None
+        self._schedule = settings.sparsity.steps(self._total) if self._masked and pruning else None
+        self._cut_out = False
         self.epoch = tf.function(self._epoch)
         self._predict = tf.function(self._infer, reduce_retracing=True)
 
+    def inputs(self, x: NDArray[np.float32]) -> Any:
+        """Return samples as ``epoch`` takes them."""
+        windows = _windows(self._tf, self._network, x)
+        self._cut_out = windows is not None
+        return windows if self._cut_out else self._tf.constant(x)
+
     def weights(self) -> Weights:
-        return {name: variable.numpy() for name, variable in self._variables.items()}
+        return {name: tensor.numpy() for name, tensor in self._arrays().items()}
 
     def accuracy(self, split: Split) -> float:
         outputs = _in_batches(self._predict, split.x)
@@ -304,55 +338,63 @@ class _Loop:
         total = tf.constant(0.0)
         for i in tf.range(tf.shape(order)[0]):
             rows = order[i]
-            loss = self._step(
-                tf.gather(x, rows), tf.gather(y, rows), tf.gather(teacher, rows), first + i
-            )
-            total += loss
+            taught = None if teacher is None else tf.gather(teacher, rows)
+            total += self._step(tf.gather(x, rows), tf.gather(y, rows), taught, first + i)
         return total / tf.cast(tf.shape(order)[0], tf.float32)
 
     def _step(self, x: Any, y: Any, teacher: Any, step: Any) -> Any:
         tf = self._tf
         if self._schedule is not None:
             self._prune(step)
-        trained = [self._variables[name] for name in self._trained]
         with tf.GradientTape() as tape:
-            outputs, statistics = forward(self._network, self._effective(), x, training=True)
+            outputs, statistics = forward(
+                self._network, self._effective(), x, training=True, cut_out=self._cut_out
+            )
             loss = distillation_loss(outputs, y, teacher, self._settings.distillation)
-        self._apply(tape.gradient(loss, trained), step)
-        for name, value in statistics.items():
-            variable = self._variables[name]
-            variable.assign(variable * MOMENTUM + value * (1 - MOMENTUM))
-        for name, mask in self._masks.items():
-            self._variables[name].assign(self._variables[name] * mask)
+        self._apply(tape.gradient(loss, self._vector), step)
+        if statistics:
+            batch = tf.concat([statistics[name] for name in self._statistics], 0)
+            self._running.assign(self._running * MOMENTUM + batch * (1 - MOMENTUM))
+        if self._masked:
+            self._vector.assign(self._vector * self._mask)
         return loss
+
+    def _arrays(self) -> dict[str, Any]:
+        """Return every array as a tensor of its own shape."""
+        tf, arrays = self._tf, {}
+        groups = ((self._vector, self._trained), (self._running, self._statistics))
+        for vector, names in groups:
+            sizes = [math.prod(self._shapes[name]) for name in names]
+            parts = tf.split(vector, sizes) if names else []
+            for name, part in zip(names, parts, strict=True):
+                arrays[name] = tf.reshape(part, self._shapes[name])
+        return arrays
 
     def _effective(self) -> dict[str, Any]:
         """Return the weights as the forward pass sees them: on their grid, where they have one."""
-        tensors = {name: tf_value.value() for name, tf_value in self._variables.items()}
+        tensors = self._arrays()
         for name, levels in self._settings.levels.items():
             tensors[name] = _straight_through(self._tf, tensors[name], levels)
         return tensors
 
-    def _apply(self, gradients: Any, step: Any) -> None:
+    def _apply(self, gradient: Any, step: Any) -> None:
         """Adam with a half-cosine rate; the fused operator is what keeps a step short."""
         tf = self._tf
         done = tf.cast(step, tf.float32)
         rate = self._settings.learning_rate * 0.5 * (1 + tf.cos(np.pi * done / self._total))
-        power1, power2 = tf.pow(_BETA1, done + 1), tf.pow(_BETA2, done + 1)
-        for name, gradient in zip(self._trained, gradients, strict=True):
-            first, second = self._slots[name]
-            tf.raw_ops.ResourceApplyAdam(
-                var=self._variables[name].handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=power1,
-                beta2_power=power2,
-                lr=rate,
-                beta1=_BETA1,
-                beta2=_BETA2,
-                epsilon=_ADAM_EPSILON,
-                grad=gradient,
-            )
+        first, second = self._moments
+        tf.raw_ops.ResourceApplyAdam(
+            var=self._vector.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=tf.pow(_BETA1, done + 1),
+            beta2_power=tf.pow(_BETA2, done + 1),
+            lr=rate,
+            beta1=_BETA1,
+            beta2=_BETA2,
+            epsilon=_ADAM_EPSILON,
+            grad=gradient,
+        )
 
     def _prune(self, step: Any) -> None:
         """Update the masks when tfmot's schedule says so."""
@@ -365,21 +407,35 @@ class _Loop:
         final = self._settings.sparsity.final
         arrived = last | (sparsity >= tf.constant(final, tf.float32))
 
+        def kept(kernel: Any) -> Any:
+            """Return 1 for exactly as many of the largest weights as shall stay."""
+            magnitude = tf.reshape(tf.abs(kernel), [-1])
+            size = int(magnitude.shape[0])
+            keep = tf.maximum(1, tf.cast(tf.round(size * (1 - sparsity)), tf.int32))
+            # Single precision rounds some counts otherwise than the footprint's mask does.
+            keep = tf.where(arrived, kept_count(size, final), keep)
+            order = tf.argsort(magnitude, direction="DESCENDING", stable=True)
+            ranks = tf.scatter_nd(order[:, None], tf.range(size), [size])
+            return tf.cast(ranks < keep, tf.float32)
+
         def update() -> Any:
-            for name, mask in self._masks.items():
-                magnitude = tf.reshape(tf.abs(self._variables[name]), [-1])
-                size = int(magnitude.shape[0])
-                keep = tf.maximum(1, tf.cast(tf.round(size * (1 - sparsity)), tf.int32))
-                # Single precision rounds some counts otherwise than the footprint's mask does.
-                keep = tf.where(arrived, kept_count(size, final), keep)
-                # Positions in a stable descending order: exactly `keep` weights stay.
-                order = tf.argsort(magnitude, direction="DESCENDING", stable=True)
-                ranks = tf.scatter_nd(order[:, None], tf.range(size), [size])
-                kept = tf.reshape(tf.cast(ranks < keep, tf.float32), mask.shape)
-                mask.assign(kept * self._allowed[name])
+            arrays = self._arrays()
+            parts = [
+                kept(arrays[name])
+                if name in self._masked
+                else tf.ones(math.prod(self._shapes[name]))
+                for name in self._trained
+            ]
+            self._mask.assign(tf.concat(parts, 0) * self._allowed)
             return tf.constant(0)
 
         tf.cond(due, update, lambda: tf.constant(0))
+
+
+def _joined(arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]) -> Any:
+    """Return the named arrays as one vector."""
+    flat = [arrays[name].ravel() for name in names]
+    return np.concatenate(flat).astype(np.float32) if flat else np.zeros(0, np.float32)
 
 
 def _straight_through(tf: Any, kernel: Any, grid: WeightLevels) -> Any:
