@@ -76,13 +76,13 @@ class StudyConfig(BaseModel):
     space: SearchSpace
     model: str | None = None
     model_sha256: str = ""
-    flash_bytes: int | None = None
-    ram_bytes: int | None = None
-    latency_s: float | None = None
-    app_flash_bytes: int = 0
-    app_ram_bytes: int = 0
+    flash_bytes: int | None = Field(default=None, gt=0)
+    ram_bytes: int | None = Field(default=None, gt=0)
+    latency_s: float | None = Field(default=None, gt=0)
+    app_flash_bytes: int = Field(default=0, ge=0)
+    app_ram_bytes: int = Field(default=0, ge=0)
     trials: int = Field(default=40, ge=1)
-    timeout_s: float | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**31)
     sampler: SamplerName = "tpe"
     objectives: tuple[Objective, ...] = ("accuracy", "flash", "ram")
@@ -243,7 +243,7 @@ def _default_space(data: str) -> str:
 
 
 def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Apply ``key=value`` texts; a bare key is a hyperparameter."""
+    """Apply ``key=value`` texts; a key that is not a section's is a hyperparameter's."""
     for text in assignments:
         key, separator, value = text.partition("=")
         if not separator or not key:
@@ -253,7 +253,7 @@ def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, An
         except yaml.YAMLError:
             raise InputError(f"--set {key} must be given a YAML value; got {value!r}.") from None
         path = key.split(".")
-        if len(path) == 1 and path[0] not in SearchSpace.model_fields:
+        if path[0] not in SearchSpace.model_fields:
             path = ["parameters", *path]
         node = space
         for part in path[:-1]:

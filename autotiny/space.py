@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -205,6 +206,14 @@ class SearchSpace(BaseModel):
     training: BaseTraining = BaseTraining()
     parameters: dict[str, Spec] = Field(default_factory=dict)
 
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _known_names(cls, value: Any) -> Any:
+        """Check names before values: what a misspelt one should hold helps nobody."""
+        for name in value if isinstance(value, dict) else ():
+            _check_name(name)
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> "SearchSpace":
         from autotiny.models import FAMILIES
@@ -221,12 +230,17 @@ class SearchSpace(BaseModel):
         return self
 
 
+def _check_name(name: Any) -> None:
+    """Raise ValueError if there is no hyperparameter of that name."""
+    if name in RULES:
+        return
+    close = difflib.get_close_matches(str(name), RULES, 1)
+    hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(RULES)}"
+    raise ValueError(f"parameters.{name} is not a hyperparameter; {hint}")
+
+
 def _check_parameter(name: str, spec: Range | Choices | Value | None) -> None:
     """Raise ValueError where a parameter's values are not legal ones."""
-    if name not in RULES:
-        close = difflib.get_close_matches(name, RULES, 1)
-        hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(RULES)}"
-        raise ValueError(f"parameters.{name} is not a hyperparameter; {hint}")
     rule = RULES[name]
     if spec is None:
         return

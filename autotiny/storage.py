@@ -17,8 +17,10 @@ from autotiny.front import TrialRecord
 from autotiny.runtimes._base import Footprint
 
 #: The tables of an Optuna database that a study's trials are read from.
-_TABLES = ("version_info", "studies", "study_directions", "study_user_attributes", "trials")
-_TABLES += ("trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
+_TABLES = (
+    "version_info", "studies", "study_directions", "study_user_attributes", "trials",
+    "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes",
+)  # fmt: skip
 
 
 def studies_dir() -> Path:

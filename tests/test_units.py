@@ -26,7 +26,7 @@ def test_any_whole_size(number, unit):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "-1KB", "0", "0KB", "300Kb", "300 kb", "1e3", "nan", "inf", "1,000", "٣KB x"],
+    ["", "abc", "-1KB", "0", "0KB", "300Kb", "300 kb", "1e3", "nan", "inf", "1,000"],
 )
 def test_what_is_no_size(text):
     with pytest.raises(InputError, match="--flash must be a positive number") as error:
@@ -35,7 +35,7 @@ def test_what_is_no_size(text):
 
 
 def test_part_of_a_byte():
-    with pytest.raises(InputError, match="whole number of bytes; got '0.3B' = 0.3 B"):
+    with pytest.raises(InputError, match=r"whole number of bytes; got '0.3B' = 0\.3 B"):
         parse_size("0.3B")
 
 
@@ -57,11 +57,13 @@ def test_zero_where_it_makes_sense():
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_size_or_one_sentence(text):
+    sentence = "."
     try:
         assert parse_size(text) > 0
     except InputError as error:
-        assert str(error).endswith(".")
-        assert "\n" not in str(error)
+        sentence = str(error)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,9 @@ def test_option(no_trace, refused, options, sentence):
         ("base.kernel=0", "base.kernel"),
         ("family=foo", "family must be 'mlp', 'cnn' or 'ds_cnn'; got 'foo'."),
         ("parameters=3", "parameters must be a valid dictionary; got 3."),
-        ("a.b=1", "a is not a known key."),
+        ("a.b=1", "parameters.a is not a hyperparameter"),
+        ("widht.low=2", "did you mean width?"),
+        ("width.low=2", "parameters.width: low must not be above high"),
     ],
 )
 def test_assignment(no_trace, refused, assignment, sentence):
@@ -131,6 +133,7 @@ def test_assignment(no_trace, refused, assignment, sentence):
         ("foo: 1", "mine.yaml: foo is not a known key."),
         ("trials: many", "mine.yaml: trials must be a valid integer; got 'many'."),
         ("trials: 0", "trials must be greater than or equal to 1"),
+        ("flash_bytes: 0", "flash_bytes must be greater than 0; got 0."),
         ("flash: [1]", "--flash must be a positive number"),
         ("space: 3", "A search space must be"),
         ("space: {family: cnn, foo: 1}", "foo is not a known key."),

@@ -1,32 +1,47 @@
 """Searching, stopping and going on, through real processes."""
 
+import inspect
 import json
 import os
 import re
-import shutil
 import signal
+import sqlite3
+import sys
 
 import numpy as np
 import pytest
 
 from autotiny.study import Search
+from autotiny.tasks import Task
 
-#: Fails when a search, or a look without --test, reaches for the test split.
-POISONED = """
+#: Fingerprinting, counting and describing (joblib) look at the split without scoring on it.
+ALLOWED = ("fingerprint", "_announce", "__repr__")
+
+
+def poisoned(task):
+    """Stand where ``Task.test`` does and fail where anything is scored on it."""
+    caller = sys._getframe(1).f_code.co_name
+    if caller not in ALLOWED:
+        raise AssertionError(f"the test split was touched by {caller}")
+    return task.__dict__["test"]
+
+
+def put(task, split):
+    """Keep the split where ``poisoned`` finds it."""
+    task.__dict__["test"] = split
+
+
+#: A program that is autotiny with a poisoned test split.
+POISONED = f"""
 import sys
-from autotiny.tasks import _base
-
-def poisoned(self):
-    if sys._getframe(1).f_code.co_name in {allowed!r}:
-        return self.__dict__["test"]
-    raise AssertionError("the test split was touched by " + sys._getframe(1).f_code.co_name)
-
-_base.Task.test = property(poisoned, lambda self, value: self.__dict__.update(test=value))
+from autotiny.tasks import Task
+ALLOWED = {ALLOWED!r}
+{inspect.getsource(poisoned)}
+{inspect.getsource(put)}
+Task.test = property(poisoned, put)
 from autotiny.__main__ import main
 main()
 """
-#: Fingerprinting, counting and describing (joblib) look at the split without scoring on it.
-ALLOWED = ("fingerprint", "_announce", "__repr__")
 
 
 def rows(cwd, name):
@@ -146,7 +161,7 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
     assert "nothing to pick" in refused("export", "mine-mlp", "--pick", "knee", "--out", "fw")
     assert not (folder / "fw").exists()
 
-    code, out, err = finish("resume", "mine-mlp", "--trials", 6, cwd=folder)
+    code, out, err = cli("resume", "mine-mlp", "--trials", "6")
     assert (code, err) == (3, "")
     assert "6 trials (6 over budget" in out
 
@@ -162,25 +177,35 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
 
 
 def test_another_seed_and_no_look_at_the_test_split(searched, folder, finish, tiny):
-    """One process: the seed decides, and nothing but `show --test` and `export` tests."""
-    poisoned = {"before": POISONED.format(allowed=ALLOWED), "cwd": folder}
-    search = ("search", *tiny, "--trials", 4, "--study", "other", "--seed", 1)
-    code, _, err = finish(*search, **poisoned)
+    """The seed decides, and a search that touches the test split would fail."""
+    search = ("search", *tiny, "--trials", 2, "--study", "other", "--seed", 1)
+    code, _, err = finish(*search, before=POISONED, cwd=folder)
     assert (code, err) == (0, "")
-    other, first = rows(folder, "other"), rows(searched[0], "tiny")[:4]
-    assert [row[:2] for row in other] != [row[:2] for row in first]
-    assert all(a[0] != b[0] for a, b in zip(other, first, strict=True))
+    for other, first in zip(rows(folder, "other"), rows(searched[0], "tiny"), strict=False):
+        assert other[0] != first[0]
+        assert other[1] != first[1]
 
-    shutil.rmtree(folder / "studies" / "other" / "cache")
-    assert finish("front", "other", "--flash", "22500", **poisoned)[0] == 0
-    assert finish("show", "other", "--trial", 0, **poisoned)[0] == 0
-    code, _, err = finish("show", "other", "--trial", 0, "--test", **poisoned)
-    assert code == 1
-    assert "the test split was touched by show_trial" in err
-    code, _, err = finish("export", "other", "--trial", 0, "--out", "fw", **poisoned)
-    assert code == 1
-    assert "the test split was touched by export_trial" in err
-    assert not (folder / "fw").exists()
+
+def test_only_export_and_show_with_test_see_the_test_split(study, cli, monkeypatch):
+    """The front is scored here and now: its scores in the runtime are forgotten first."""
+    connection = sqlite3.connect(study / "study.db")
+    connection.execute("delete from study_user_attributes")
+    connection.commit()
+    connection.close()
+    # Tasks stay as they are; only the name is guarded.
+    monkeypatch.setattr(Task, "test", property(poisoned, put), raising=False)
+    assert cli("front", "tiny")[0] == 0
+    assert cli("front", "tiny", "--flash", "22500")[0] == 0
+    assert cli("show", "tiny", "--trial", "0")[0] == 0
+    assert cli("studies")[0] == 0
+    for command in (
+        ("show", "tiny", "--trial", "0", "--test"),
+        ("export", "tiny", "--trial", "0", "--out", "fw"),
+    ):
+        code, _, err = cli(*command)
+        assert code == 1
+        assert f"the test split was touched by {command[0]}_trial" in err
+    assert not (study.parent.parent / "fw").exists()
 
 
 def test_finished_study_only_shows_its_front(study, cli):

@@ -1,0 +1,95 @@
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from autotiny.budget import Budget
+from autotiny.front import TrialRecord
+from autotiny.report.tables import (
+    closest_table,
+    compression,
+    footprint_table,
+    front_row_keys,
+    front_table,
+    front_text,
+    print_closest,
+)
+from autotiny.runtimes import Footprint
+
+
+def record(number=3, latency=None, **parameters):
+    footprint = Footprint(
+        *(10_000, 30_000, 2_000, 2_048, 4_096, 70_000, 900, 1_000_000),
+        app_flash_bytes=500,
+        latency_s=latency,
+    )
+    plan, encodings = {"conv0": "w4a8"}, {"conv0/kernel": "int4", "dense/kernel": "int8"}
+    return TrialRecord(number, parameters, footprint, 0.9, 0.91, plan, encodings, {}, 1.0)
+
+
+def text(table, width=200):
+    file = io.StringIO()
+    Console(file=file, width=width, markup=False).print(table)
+    return file.getvalue()
+
+
+def test_json_and_csv_say_the_same():
+    rows = json.loads(front_text([record(), record(4)], "json"))
+    assert [row["trial"] for row in rows] == [3, 4]
+    assert rows[0]["accuracy"] == 0.91
+    assert rows[0]["accuracy_litert"] == 0.9
+    assert rows[0]["flash_bytes"] == 40_500
+    assert rows[0]["ram_bytes"] == 6_144
+    read = list(csv.DictReader(io.StringIO(front_text([record(), record(4)], "csv"))))
+    assert [row["flash_bytes"] for row in read] == ["40500", "40500"]
+    assert tuple(read[0]) == front_row_keys() == tuple(rows[0])
+
+
+def test_empty_front():
+    assert json.loads(front_text([], "json")) == []
+    assert front_text([], "csv") == ",".join(front_row_keys())
+
+
+def test_front_table_shows_shares_of_the_budget():
+    shown = text(front_table([record()], Budget(81_000, None)))
+    assert "40,500 (50%)" in shown
+    assert "6,144 " in shown
+    assert "in the target's runtime" in shown
+    assert "latency" not in shown
+    assert "3.2 ms" in text(front_table([record(latency=0.0032)], Budget()))
+
+
+def test_compression_in_a_few_words():
+    told = compression(record(width=0.5, sparsity=0.25, distillation_alpha=0.3))
+    assert told == "width 0.50, sparsity 0.25, distilled, w4a8, stored int4"
+    assert compression(record(sparsity=0.0, distillation_alpha=0)) == "w4a8, stored int4"
+
+
+def test_footprint_adds_up():
+    shown = text(footprint_table(record().footprint, Budget(81_000, 5_000)))
+    numbers = {
+        line[2:22].strip(): int(line[22:].split()[0].replace(",", ""))
+        for line in shown.splitlines()
+        if any(c.isdigit() for c in line)
+    }
+    assert numbers["flash"] == 40_500
+    assert numbers["model"] + numbers["runtime code"] + 500 == 40_500
+    assert numbers["RAM"] == numbers["tensor arena"] + numbers["statics and stack"]
+    assert "50.0%" in shown
+    assert "-1,144" in shown
+
+
+def test_closest_say_what_they_lack():
+    rows = [(record(), {"flash_bytes": 1025, "latency_s": 0.0032})]
+    assert "1,025 B (1.0 KiB) of flash, 3.2 ms of time per inference" in text(closest_table(rows))
+
+
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [([], "No trial has finished yet."), ([record()], "Nothing fits the budget.")],
+)
+def test_nothing_to_show(capsys, records, sentence):
+    print_closest(records, Budget(flash_bytes=1024))
+    assert capsys.readouterr().out.startswith(sentence)

@@ -1,0 +1,108 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from autotiny.budget import Budget
+from autotiny.config import load_config, resolve_config, save_config
+from autotiny.devices import load_device
+from autotiny.errors import InputError
+from autotiny.runtimes import Target
+from autotiny.space import Choices, Range
+
+
+def resolve(*assignments, config_file=None, **options):
+    return resolve_config(options, config_file=config_file, assignments=assignments)
+
+
+def test_defaults():
+    config = resolve()
+    assert (config.study, config.data, config.base_name) == ("digits-cnn", "digits", "cnn")
+    assert config.budget == Budget()
+    assert config.device == Target()
+    assert (config.trials, config.seed, config.sampler) == (40, 0, "tpe")
+    assert config.objectives == ("accuracy", "flash", "ram")
+
+
+def test_sizes_and_times_become_numbers():
+    config = resolve(flash="300KB", ram="520KB", app_flash="1K", app_ram="0", timeout="30m")
+    assert config.budget == Budget(300 * 1024, 520 * 1024)
+    assert (config.app_flash_bytes, config.app_ram_bytes, config.timeout_s) == (1024, 0, 1800)
+
+
+def test_rank_of_sources(tmp_path):
+    """Defaults, study file, options, --set; each over the one before."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "trials: 7\nseed: 3\nflash: 10KB\n"
+        "space: {family: mlp, parameters: {width: 0.5, epochs: 9}}\n"
+    )
+    config = resolve("width=0.25", config_file=path, seed=5)
+    assert (config.trials, config.seed, config.flash_bytes) == (7, 5, 10240)
+    assert config.space.parameters == {"width": 0.25, "epochs": 9}
+
+
+def test_device_sets_what_options_override():
+    device = load_device("nrf52840")
+    config = resolve(device="nrf52840", ram="1KB", latency="20ms", objectives="accuracy, latency")
+    assert config.budget == Budget(device.flash_bytes, 1024, 0.02)
+    assert config.device == device.to_target()
+    assert config.objectives == ("accuracy", "latency")
+
+
+def test_assignments_reach_every_part():
+    config = resolve(
+        *("base.filters=[8, 16]", "base.strides=[1, 2]", "training.epochs=3"),
+        *("learning_rate={low: 1e-4, high: 1e-2, log: true}", "epochs=", "sparsity.high=0.5"),
+        "pruning_schedule={choices: [constant]}",
+    )
+    space = config.space
+    assert space.base["filters"] == [8, 16]
+    assert space.training.epochs == 3
+    assert space.parameters["learning_rate"] == Range(low=1e-4, high=1e-2, log=True)
+    assert space.parameters["epochs"] is None
+    assert space.parameters["sparsity"] == Range(low=0.0, high=0.5, step=0.05)
+    assert space.parameters["pruning_schedule"] == Choices(choices=["constant"])
+
+
+@pytest.mark.parametrize(("shape", "family"), [((5,), "mlp"), ((6, 6), "cnn"), ((6, 6, 2), "cnn")])
+def test_data_without_a_space_gets_one_that_fits(tmp_path, shape, family):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "_my data.npz"
+    np.savez(path, x_train=rng.random((40, *shape)).astype("f4"), y_train=np.arange(40) % 2)
+    config = resolve(data=str(path))
+    assert config.base_name == family
+    assert config.study == f"my-data-{family}"
+
+
+@pytest.mark.parametrize(("data", "family"), [("tones", "ds_cnn"), ("cifar10", "cnn")])
+def test_built_in_data_has_a_space(data, family):
+    assert resolve(data=data).base_name == family
+
+
+def test_what_is_stored_is_what_is_read(tmp_path):
+    config = resolve("width=0.5", flash="1MB", device="rp2040", latency="1ms", seed=9)
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+    assert dataclasses.asdict(load_config(tmp_path / "config.yaml").device) == config.target
+
+
+def test_a_study_keeps_its_space_when_the_file_changes(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("family: mlp\nparameters: {width: 0.5}\n")
+    save_config(resolve(space=str(path)), tmp_path / "config.yaml")
+    path.write_text("family: cnn\n")
+    assert load_config(tmp_path / "config.yaml").space.parameters == {"width": 0.5}
+
+
+def test_an_assignment_does_not_change_what_it_was_given(tmp_path):
+    given = {"family": "mlp", "base": {"units": [4]}, "parameters": {"width": 0.5}}
+    resolve("width=1.0", "base.units=[8]", space=given)
+    assert given == {"family": "mlp", "base": {"units": [4]}, "parameters": {"width": 0.5}}
+
+
+def test_problem_names_file_and_key(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("study: x\ndata: digits\nspace: {family: mlp}\ntrials: many\n")
+    with pytest.raises(InputError, match=r"config\.yaml: trials must be a valid integer"):
+        load_config(path)

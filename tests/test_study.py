@@ -1,0 +1,88 @@
+"""Parts of a search that need no training; whole searches are in ``tests/cli/test_search.py``."""
+
+import pytest
+
+from autotiny.config import resolve_config
+from autotiny.front import objective_value
+from autotiny.sampling import anchor_parameters
+from autotiny.space import parse_space, read_space
+from autotiny.study import Search
+
+
+def test_records_tell_what_was_stored(study, tiny_trials):
+    search = Search.open("tiny")
+    records = search.records()
+    assert [r.number for r in records] == list(range(tiny_trials))
+    for record in records:
+        assert 0 <= record.accuracy <= 1
+        assert record.seconds > 0
+        assert set(record.artifacts) == {"model", "image"}
+        assert record.encodings
+        assert record.footprint.origins["model_bytes"] == "measured"
+
+
+def test_optuna_is_told_the_objectives_and_constraints(study):
+    search = Search.open("tiny")
+    for trial, record in zip(search._optuna.get_trials(), search.records(), strict=True):
+        told = [-trial.values[0], *trial.values[1:]]
+        assert told[1:] == [objective_value(record, name) for name in ("flash", "ram")]
+        assert told[0] == -record.accuracy
+
+
+def test_first_candidates_are_the_anchors(study):
+    search = Search.open("tiny")
+    anchors = anchor_parameters(search.config.space)
+    assert [anchor["width"] for anchor in anchors] == [1.0, 0.5, 0.25]
+    for record, anchor in zip(search.records(), anchors, strict=False):
+        assert anchor.items() <= record.parameters.items()
+        assert record.parameters["sparsity"] == 0
+
+
+def test_anchors_of_a_narrow_or_fixed_space():
+    content = read_space("mlp")
+    content["parameters"]["width"] = {"low": 0.3, "high": 0.4}
+    anchors = anchor_parameters(parse_space(content, "here"))
+    assert [anchor["width"] for anchor in anchors] == [0.4, 0.3]
+    content["parameters"] = {"width": 0.5}
+    assert anchor_parameters(parse_space(content, "here")) == []
+
+
+@pytest.mark.parametrize("name", ["nsga2", "random"])
+def test_other_samplers_search_alike_from_one_seed(folder, name):
+    """Every trial is rejected untrained, which is quick; TPE's are in the search's tests."""
+
+    def search(study):
+        config = resolve_config(
+            {"study": study, "space": "mlp", "sampler": name, "flash": "1KB", "trials": 6},
+            config_file=None,
+            assignments=("base.units=[8]",),
+        )
+        made = Search.create(config)
+        steps = []
+        made.run(on_progress=steps.append)
+        assert [s.done for s in steps if s.stage == "trial"] == [1, 2, 3, 4, 5, 6]
+        return [r.parameters for r in made.records()]
+
+    assert search("a") == search("b")
+
+
+def test_a_failing_trial_is_stored_as_failed_and_told(study, monkeypatch):
+    search = Search.open("tiny")
+
+    class Broken:
+        def prepare(self, candidate):
+            raise ZeroDivisionError("broken")
+
+    monkeypatch.setattr(Search, "pipeline", lambda self, on_progress: Broken())
+    with pytest.raises(ZeroDivisionError):
+        search.run(trials=14)
+    assert len(search.records()) == 12
+    assert [t.state.name for t in search._optuna.get_trials()[12:]] == ["FAIL"]
+
+
+def test_timeout_asks_for_no_more(study, monkeypatch):
+    search = Search.open("tiny")
+    search.config = search.config.model_copy(update={"timeout_s": 1e-9})
+    monkeypatch.setattr(Search, "pipeline", lambda *_: pytest.fail("a trial was asked for"))
+    search.run(trials=20)
+    assert len(search.records()) == 12
