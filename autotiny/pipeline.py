@@ -120,16 +120,23 @@ class Pipeline:
     def prepare(self, candidate: Candidate) -> Prepared:
         """Return the candidate's student, plan and footprint, untrained."""
         network, weights = cut(self._base.network, self._base.weights, candidate.width)
-        plan = self.plan(network, candidate.precision_tolerance)
         pruned = prune(network, weights, candidate.sparsity.final)
+        plan = self.plan(network, pruned, candidate.precision_tolerance)
         folded, pruned = fold_batch_norm(network, pruned)
         # The layers keep their names when cut, so the base model's ranges serve.
-        artifact = self._lower(folded, pruned, plan, self._base.ranges)
+        artifact = self._lower(candidate, folded, pruned, plan, self._base.ranges)
         return Prepared(candidate, network, weights, plan, artifact)
 
-    def plan(self, network: Network, tolerance: float) -> PrecisionPlan:
-        """Return the precision plan of a student for a tolerance."""
-        costs = self._runtime.precision_costs(network, self._spending.target)
+    def plan(self, network: Network, pruned: Weights, tolerance: float) -> PrecisionPlan:
+        """Return the precision plan of a student for a tolerance.
+
+        Args:
+            network: The student.
+            pruned: Its weights, zeros included: they may make a lower precision pointless.
+            tolerance: Largest summed sensitivity, in nats.
+        """
+        zeros = {name: int((array == 0).sum()) for name, array in pruned.items()}
+        costs = self._runtime.precision_costs(network, self._spending.target, zeros)
         return choose_plan(network, self._sensitivity, tolerance, costs)
 
     def finish(
@@ -144,7 +151,7 @@ class Pipeline:
         """
         network, weights = self._train(prepared, seed, on_epoch)
         ranges = activation_ranges(network, weights, self.representative)
-        artifact = self._lower(network, weights, prepared.plan, ranges)
+        artifact = self._lower(prepared.candidate, network, weights, prepared.plan, ranges)
         validation = self._task.validation
         accuracy = litert_outputs(artifact.model, validation.x).accuracy(validation.y)
         return Scored(artifact, prepared.plan, accuracy)
@@ -205,13 +212,23 @@ class Pipeline:
         return network, snap_clustered(result.weights, levels)
 
     def _lower(
-        self, network: Network, weights: Weights, plan: PrecisionPlan, ranges: Ranges
+        self,
+        candidate: Candidate,
+        network: Network,
+        weights: Weights,
+        plan: PrecisionPlan,
+        ranges: Ranges,
     ) -> Artifact:
         levels = plan_levels(network, weights, plan, seed=self._seed)
         weights = snap_clustered(weights, levels)
         model = lower(network, weights, plan, ranges)
         spending = self._spending
-        packed = self._runtime.pack(model, spending.target, arena_limit=spending.arena_limit)
+        packed = self._runtime.pack(
+            model,
+            spending.target,
+            arena_limit=spending.arena_limit,
+            grow_arena=candidate.encoding_ram == "budget",
+        )
         footprint = self._runtime.footprint(
             packed.image,
             spending.target,

@@ -62,6 +62,7 @@ RULES: dict[str, ParameterRule] = {
     "pruning_power": ParameterRule("float", 3.0, 0.1, 10.0, needs="sparsity"),
     "pruning_frequency": ParameterRule("int", 20, 1, 10_000, needs="sparsity"),
     "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
+    "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
     "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
     "distillation_temperature": ParameterRule("float", 4.0, 0.1, 100.0, needs="distillation_alpha"),
     "learning_rate": ParameterRule("float", 0.002, 1e-7, 1.0),
@@ -77,6 +78,8 @@ class Candidate:
         width: Fraction of the base model's channels that stay.
         sparsity: When how many weights become zero.
         precision_tolerance: Largest summed sensitivity of the precision plan, in nats.
+        encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
+            ``budget`` is wherever the RAM budget allows.
         distillation: Temperature and alpha.
         learning_rate: Adam's peak rate.
         epochs: Passes over the training split.
@@ -85,6 +88,7 @@ class Candidate:
     width: float
     sparsity: SparsitySchedule
     precision_tolerance: float
+    encoding_ram: str
     distillation: Distillation
     learning_rate: float
     epochs: int
@@ -105,6 +109,7 @@ class Candidate:
                 frequency=int(p["pruning_frequency"]),
             ),
             precision_tolerance=float(p["precision_tolerance"]),
+            encoding_ram=str(p["encoding_ram"]),
             distillation=Distillation(
                 alpha=float(p["distillation_alpha"]),
                 temperature=float(p["distillation_temperature"]),

@@ -327,9 +327,9 @@ class Search:
         self, trial: Any, pipeline: Pipeline, prepared: Prepared, done: int, on_progress: OnProgress
     ) -> list[float]:
         """Store what became of a candidate and return its objective values."""
-        # Constraints come first: a trial without them would count as feasible.
-        self._set_constraints(trial, prepared.artifact.footprint)
+        # Constraints come before any value: a trial without them would count as feasible.
         if not self.config.budget.fits(prepared.artifact.footprint):
+            self._set_constraints(trial, prepared.artifact.footprint)
             trial.set_user_attr("footprint", dataclasses.asdict(prepared.artifact.footprint))
             trial.set_user_attr("plan", {k: str(v) for k, v in prepared.plan.items()})
             return self._values(trial, prepared.artifact.footprint, _UNTRAINED)
@@ -340,6 +340,7 @@ class Search:
             on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
         )
         artifact = scored.artifact
+        self._set_constraints(trial, artifact.footprint)
         for name, content in (("model", artifact.model), ("image", artifact.packed.image)):
             stored = trial.user_attrs.get("artifacts", {})
             identifier = self.folder.put_artifact(trial, f"{name}.tflite", content)

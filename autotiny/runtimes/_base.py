@@ -126,8 +126,16 @@ class Runtime(Protocol):
 
     name: str
 
-    def precision_costs(self, network: Network, target: Target) -> PrecisionCosts:
-        """Return the precisions that each layer may have on a target, and what they cost."""
+    def precision_costs(
+        self, network: Network, target: Target, zeros: Mapping[str, int] | None = None
+    ) -> PrecisionCosts:
+        """Return the precisions that each layer may have on a target, and what they cost.
+
+        Args:
+            network: Layers in order.
+            target: What they will run on.
+            zeros: How many weights of a kernel are zero, by array name.
+        """
         ...
 
     def overhead_ram_bytes(self, target: Target) -> int:

@@ -1,6 +1,7 @@
 """Which precisions TFLM's kernels take, and what they save, before anything is lowered."""
 
 import math
+from collections.abc import Mapping
 
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, WeightLayer
 from autotiny.precision import LayerPrecision
@@ -22,12 +23,23 @@ _WIDE_ACTIVATIONS = LayerPrecision(activation_bits=16)
 _CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
 
 
-def precision_costs(network: Network, target: Target) -> PrecisionCosts:
+def precision_costs(
+    network: Network, target: Target, zeros: Mapping[str, int] | None = None
+) -> PrecisionCosts:
     """Return the precisions of every layer on a target.
 
     16-bit activations go with 8-bit weights only, and packed 4-bit weights with convolutions and
     per-tensor dense layers only: nothing else is accepted by TFLM's kernels. Below 4 bits, weights
     are clustered and stored behind DECODE.
+
+    Pruned kernels are stored as a bit mask and values behind the same operator. Where the zeros
+    alone pay for its code it will be there whatever the plan: it is free then, and a pruned layer
+    has to be lowered only if that beats its mask and values.
+
+    Args:
+        network: Layers in order.
+        target: What they will run on.
+        zeros: How many weights of a kernel are zero, by array name.
     """
     shapes = network.weight_shapes()
     outputs = {layer.name: after[-1] for layer, _, after in network.walk()}
@@ -40,12 +52,22 @@ def precision_costs(network: Network, target: Target) -> PrecisionCosts:
             legal += _CLUSTERED
         return legal
 
+    code = _code_bytes(network, target)
+    masked = _masked_bytes(network, target, zeros or {})
+    dense = {name: math.prod(shapes[name]) for name in masked}
+    pruning_pays = sum(dense[name] - masked[name] for name in masked) > code["DECODE"]
+    if pruning_pays:
+        code["DECODE"] = 0
+
     def layer_bytes(layer: str, precision: LayerPrecision) -> int:
-        shape = shapes[f"{layer}/kernel"]
+        name = f"{layer}/kernel"
+        shape = shapes[name]
         size = math.ceil(math.prod(shape) * precision.weight_bits / 8)
         if precision.clustered:
             size += _DECODE_OVERHEAD_BYTES + 16 + 2**precision.weight_bits
-        else:
+        if pruning_pays:
+            size = min(size, masked.get(name, size))
+        if not precision.clustered:
             size += 4 * (outputs[layer] if len(shape) == 4 else 1)  # a scale a channel
         if precision.activation_bits == 16:
             size += _REQUANTISE_OVERHEAD_BYTES + 4 * outputs[layer]  # biases have 64 bits
@@ -58,9 +80,23 @@ def precision_costs(network: Network, target: Target) -> PrecisionCosts:
     return PrecisionCosts(
         options={layer.name: options(layer) for layer in network.weight_layers},
         layer_bytes=layer_bytes,
-        code_bytes=_code_bytes(network, target),
+        code_bytes=code,
         needs=needs,
     )
+
+
+def _masked_bytes(network: Network, target: Target, zeros: Mapping[str, int]) -> dict[str, int]:
+    """Return the bytes of each kernel that is smaller as a bit mask and values."""
+    shapes, sizes = network.weight_shapes(), {}
+    for layer in network.weight_layers:
+        name = f"{layer.name}/kernel"
+        if not target.has_decode or (isinstance(layer, Dense) and _reads_weights_early(target)):
+            continue
+        count = math.prod(shapes[name])
+        size = math.ceil(count / 8) + count - zeros.get(name, 0) + 16 + _DECODE_OVERHEAD_BYTES
+        if size < count:
+            sizes[name] = size
+    return sizes
 
 
 def _reads_weights_early(target: Target) -> bool:

@@ -1,5 +1,6 @@
 """TensorFlow Lite Micro as a runtime: what an image costs on a target, and what it computes."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,13 @@ class TflmRuntime:
     def __init__(self, *, trusted: bool = True) -> None:
         self.trusted = trusted
 
-    def precision_costs(self, network: "Network", target: Target) -> "PrecisionCosts":
+    def precision_costs(
+        self, network: "Network", target: Target, zeros: Mapping[str, int] | None = None
+    ) -> "PrecisionCosts":
         """Return the precisions of every layer and what they cost; see the contract."""
         from autotiny.runtimes.tflm.precision_costs import precision_costs
 
-        return precision_costs(network, target)
+        return precision_costs(network, target, zeros)
 
     def overhead_ram_bytes(self, target: Target) -> int:
         """Return the reserve for statics and stack; see the contract."""

@@ -107,3 +107,18 @@ def test_code_is_what_the_data_table_says(network):
         assert costs.needs(CLUSTERED[0]) == {"DECODE"}
         assert costs.needs(A16) == {"QUANTIZE"}
         assert costs.needs(W4) == costs.needs(INT8) == frozenset()
+
+
+def test_zeros_that_pay_for_decode_make_it_free_and_cap_what_lowering_saves():
+    wide = Network((640,), (Dense("first", 256, "relu"), Dense("second", 256)))
+    shapes = wide.weight_shapes()
+    zeros = {f"{n}/kernel": int(0.8 * shapes[f"{n}/kernel"][0] * 256) for n in ("first", "second")}
+    costs = precision_costs(wide, Target(), zeros)
+    assert costs.code_bytes["DECODE"] == 0
+    pruned = costs.layer_bytes("first", INT8)
+    assert pruned < 0.35 * 640 * 256
+    # Three bits a weight take more than a mask and a fifth of the values: nothing is gained.
+    assert costs.layer_bytes("first", CLUSTERED[1]) >= pruned - 4
+    few = precision_costs(wide, Target(), {"first/kernel": 100})
+    assert few.code_bytes["DECODE"] > 0
+    assert few.layer_bytes("first", INT8) == 640 * 256 + 4
