@@ -225,11 +225,12 @@ def front(
     output: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")
     ] = "table",
+    plot: Plot = None,
 ) -> int:
     """Show the non-dominated trials that fit; another budget re-ranks without training."""
     from autotiny.commands.front import show_front
 
-    return show_front(name, flash, ram, latency, output)
+    return show_front(name, flash, ram, latency, output, plot)
 
 
 @app.command(epilog="Example: autotiny show digits-cnn --trial 12 --test")

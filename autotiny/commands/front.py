@@ -1,23 +1,28 @@
 """``autotiny front``."""
 
 import dataclasses
+from pathlib import Path
 
 from autotiny.budget import Budget
+from autotiny.commands._options import checked_format, checked_plot
 from autotiny.errors import InputError
 from autotiny.report.console import console
 from autotiny.report.tables import front_table, front_text, print_closest
 from autotiny.study import Search
 from autotiny.units import parse_seconds, parse_size
 
-FORMATS = ("table", "json", "csv")
-
 
 def show_front(
-    name: str, flash: str | None, ram: str | None, latency: str | None, output: str
+    name: str,
+    flash: str | None,
+    ram: str | None,
+    latency: str | None,
+    output: str,
+    plot: Path | None,
 ) -> int:
     """Print the front under the study's budget or another; return the exit code."""
-    if output not in FORMATS:
-        raise InputError(f"--format must be one of {', '.join(FORMATS)}; got {output!r}.")
+    output = checked_format(output)
+    plot = checked_plot(plot)
     changes: dict[str, float] = {}
     if flash is not None:
         changes["flash_bytes"] = parse_size(flash, name="--flash")
@@ -32,6 +37,10 @@ def show_front(
         )
     budget: Budget = dataclasses.replace(search.config.budget, **changes)  # type: ignore[arg-type]
     front = search.front(budget)
+    if plot is not None and front:
+        from autotiny.report.front_plot import draw_front
+
+        draw_front(search.records(), front, budget, plot)
     if output != "table":
         print(front_text(front, output))
     elif front:

@@ -69,7 +69,7 @@ def _conclude(search: Search, seconds: float) -> int:
     front = search.front()
     rejected = sum(record.accuracy is None for record in records)
     out.print(
-        f"\n{len(records)} trials ({rejected} over budget and not trained) "
+        f"\n{len(records)} trials ({rejected or 'none'} rejected as over budget, untrained) "
         f"in {format_seconds(seconds)}; {len(front)} on the front{':' if front else '.'}"
     )
     if not front:

@@ -1,0 +1,72 @@
+"""The front as a picture: accuracy over flash, every trial, the front drawn through."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autotiny.budget import Budget
+from autotiny.front import TrialRecord, pick
+from autotiny.report.figure import FAINT, INK, figure
+
+
+def draw_front(
+    records: Sequence[TrialRecord], front: Sequence[TrialRecord], budget: Budget, path: Path
+) -> None:
+    """Draw trained trials, the front among them, and what ``--pick knee`` would take.
+
+    The line joins the members that no other beats in accuracy and flash alone; members off it are
+    on the front for the sake of another objective.
+
+    Args:
+        records: Every finished trial of the study.
+        front: Its non-dominated feasible trials, at least one.
+        budget: Limits to draw.
+        path: Ends in ``.svg`` or ``.png``.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    on_front = {record.number for record in front}
+    others = [r for r in records if r.accuracy is not None and r.number not in on_front]
+    with figure(path, 7.2, 4.4) as drawn:
+        axes = drawn.subplots()
+        axes.scatter(*_points(others), s=18, color=FAINT, label="other trials")
+        axes.step(*_points(_stairs(front)), where="post", color="#1565c0", linewidth=1.2)
+        colours = [record.footprint.ram_bytes / 1024 for record in front]
+        dots = axes.scatter(
+            *_points(front),
+            c=colours,
+            cmap="viridis",
+            s=46,
+            edgecolors=INK,
+            label="front",
+            zorder=3,
+        )
+        drawn.colorbar(dots, ax=axes, label="RAM, KiB (arena predicted)")
+        knee = pick(front, "knee")
+        x, y = knee.footprint.flash_bytes / 1024, knee.score
+        axes.annotate(
+            f"knee: trial {knee.number}", (x, y), (12, -22), textcoords="offset points",
+            arrowprops={"arrowstyle": "-", "color": INK},
+        )  # fmt: skip
+        limit = budget.flash_bytes
+        if limit is not None and limit / 1024 < 1.3 * axes.get_xlim()[1]:
+            axes.axvline(limit / 1024, color="#c62828", linestyle="--", label="flash budget")
+        axes.set_xlabel("flash, KiB (image measured, runtime code from a table)")
+        axes.set_ylabel("validation accuracy (measured)")
+        axes.set_title(f"{len(front)} of {len(others) + len(front)} trained trials on the front")
+        axes.grid(color="#eceff1")
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower right", frameon=False)
+
+
+def _points(records: Sequence[TrialRecord]) -> tuple[list[float], list[float]]:
+    return [r.footprint.flash_bytes / 1024 for r in records], [r.score for r in records]
+
+
+def _stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the members that are best in flash for their accuracy, smallest first."""
+    stairs: list[TrialRecord] = []
+    for record in sorted(front, key=lambda r: (r.footprint.flash_bytes, -r.score)):
+        if not stairs or record.score > stairs[-1].score:
+            stairs.append(record)
+    return stairs
