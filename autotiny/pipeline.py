@@ -125,6 +125,9 @@ class Pipeline:
         folded, pruned = fold_batch_norm(network, pruned)
         # The layers keep their names when cut, so the base model's ranges serve.
         artifact = self._lower(candidate, folded, pruned, plan, self._base.ranges)
+        if wasted := _wasted(plan, artifact.packed):
+            plan = {layer: plan[layer] for layer in plan if layer not in wasted}
+            artifact = self._lower(candidate, folded, pruned, plan, self._base.ranges)
         return Prepared(candidate, network, weights, plan, artifact)
 
     def plan(self, network: Network, pruned: Weights, tolerance: float) -> PrecisionPlan:
@@ -236,6 +239,15 @@ class Pipeline:
             app_ram_bytes=spending.app_ram_bytes,
         )
         return Artifact(model, packed, footprint)
+
+
+def _wasted(plan: PrecisionPlan, packed: Packed) -> set[str]:
+    """Return the layers whose few bits save nothing, since no smaller encoding was to be had."""
+    return {
+        layer
+        for layer, precision in plan.items()
+        if precision.weight_bits < 8 and packed.encodings.get(f"{layer}/kernel") == "int8"
+    }
 
 
 def representative_samples(task: Task, seed: int, count: int = 256) -> NDArray[np.float32]:

@@ -53,9 +53,8 @@ def export_trial(
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     say(footprint_table(record.footprint, config.budget))
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
-    say(
-        f"  test accuracy       {manifest.scores['test_accuracy']:.4f} (measured, {search.runtime.name})"
-    )
+    test = manifest.scores["test_accuracy"]
+    say(f"  test accuracy       {test:.4f} (measured, {search.runtime.name})")
     agreement = manifest.litert
     say(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
