@@ -141,7 +141,7 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
         cwd=folder,
     )
     assert (code, err) == (3, "")
-    assert "4 trials (4 over budget and not trained)" in out
+    assert "4 trials (4 rejected" in out
     assert "Nothing fits the budget. The closest trials:" in out
     lacks = [line for line in out.splitlines() if line.rstrip().endswith("of flash")]
     assert len(lacks) == 4
@@ -163,7 +163,7 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
 
     code, out, err = cli("resume", "mine-mlp", "--trials", "6")
     assert (code, err) == (3, "")
-    assert "6 trials (6 over budget" in out
+    assert "6 trials (6 rejected" in out
 
     np.savez(folder / "mine.npz", x_train=x[:150], y_train=y[:150])
     code, out, err = cli("resume", "mine-mlp", "--trials", "8")
@@ -212,7 +212,7 @@ def test_finished_study_only_shows_its_front(study, cli):
     code, out, err = cli("resume", "tiny")
     assert (code, err) == (0, "")
     assert "12 of 12 trials done" in out
-    assert "12 trials (0 over budget" in out
+    assert "12 trials (none rejected" in out
 
 
 def test_study_in_use_is_refused(study, cli):
