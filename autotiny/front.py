@@ -109,7 +109,7 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
 
     ``accuracy``, ``flash`` and ``ram`` take the best in that respect; ``knee`` the one farthest
     towards the ideal from the line between the most accurate and the smallest (Kneedle, Satopaa et
-    al. 2011), over flash and accuracy.
+    al. 2011), over flash and accuracy and the members that are best in these two.
 
     Raises:
         InputError: If the front is empty.
@@ -120,10 +120,23 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
         return min(
             front, key=lambda r: (objective_value(r, how), -r.score, r.footprint.flash_bytes)
         )
-    flash = np.array([r.footprint.flash_bytes for r in front], float)
-    score = np.array([r.score for r in front], float)
+    stairs = accuracy_stairs(front)
+    flash = np.array([r.footprint.flash_bytes for r in stairs], float)
+    score = np.array([r.score for r in stairs], float)
     gain = _unit(score) - _unit(flash)
-    return front[int(np.argmax(gain))]
+    return stairs[int(np.argmax(gain))]
+
+
+def accuracy_stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the members that none beats in accuracy and flash alone, smallest first.
+
+    The others are on a front for the sake of another objective.
+    """
+    stairs: list[TrialRecord] = []
+    for record in sorted(front, key=lambda r: (r.footprint.flash_bytes, -r.score, r.number)):
+        if not stairs or record.score > stairs[-1].score:
+            stairs.append(record)
+    return stairs
 
 
 def _unit(values: Any) -> Any:

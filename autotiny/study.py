@@ -200,7 +200,7 @@ class Search:
                 if timeout is not None and time.monotonic() - started > timeout:
                     break
                 pipeline = pipeline or self.pipeline(on_progress)
-                record = self._trial(pipeline, done, on_progress)
+                record = self._trial(pipeline, done + self._errors(), on_progress)
                 on_progress(Progress("trial", done + 1, total, record))
 
     def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
@@ -286,15 +286,25 @@ class Search:
     def _close_interrupted(self) -> None:
         """Close trials that a killed process left running.
 
-        Their parameters come again by themselves: the sampler is seeded by the number of finished
-        trials and looks at nothing else.
+        Their parameters come again by themselves: the sampler is seeded by the number of candidates
+        that have ended and looks at nothing else.
         """
         import optuna
 
         for trial in self._trials(optuna.trial.TrialState.RUNNING):
             self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
-    def _enqueue_anchor(self, done: int) -> None:
+    def _errors(self) -> int:
+        """Return how many candidates ended in an error: they count as drawn, not as trials.
+
+        Otherwise a resumed study would draw the same candidate, and fail, for ever.
+        """
+        import optuna
+
+        failed = self._trials(optuna.trial.TrialState.FAIL)
+        return sum("error" in trial.user_attrs for trial in failed)
+
+    def _enqueue_anchor(self, drawn: int) -> None:
         """Ask for an anchor next, if the study is still so young.
 
         One at a time, and not if a killed process left it waiting: a queue of all would give
@@ -303,28 +313,34 @@ class Search:
         import optuna
 
         anchors = anchor_parameters(self.config.space)
-        if done < len(anchors) and not self._trials(optuna.trial.TrialState.WAITING):
-            self._optuna.enqueue_trial(anchors[done])
+        if drawn < len(anchors) and not self._trials(optuna.trial.TrialState.WAITING):
+            self._optuna.enqueue_trial(anchors[drawn])
 
-    def _trial(self, pipeline: Pipeline, done: int, on_progress: OnProgress) -> TrialRecord:
+    def _trial(self, pipeline: Pipeline, drawn: int, on_progress: OnProgress) -> TrialRecord:
         import optuna
 
         with quiet_optuna():
-            self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + done)
-            self._enqueue_anchor(done)
+            self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + drawn)
+            self._enqueue_anchor(drawn)
             trial = self._optuna.ask()
             candidate = Candidate.from_parameters(suggest(trial, self.config.space))
         try:
             prepared = pipeline.prepare(candidate)
-            values = self._evaluate(trial, pipeline, prepared, done, on_progress)
-        except Exception:
+            values = self._evaluate(trial, pipeline, prepared, drawn, on_progress)
+        except Exception as error:
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
             self._optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
             raise
         self._optuna.tell(trial, values)
         return self.record(trial.number)
 
     def _evaluate(
-        self, trial: Any, pipeline: Pipeline, prepared: Prepared, done: int, on_progress: OnProgress
+        self,
+        trial: Any,
+        pipeline: Pipeline,
+        prepared: Prepared,
+        drawn: int,
+        on_progress: OnProgress,
     ) -> list[float]:
         """Store what became of a candidate and return its objective values."""
         # Constraints come before any value: a trial without them would count as feasible.
@@ -336,7 +352,7 @@ class Search:
         epochs = prepared.candidate.epochs
         scored = pipeline.finish(
             prepared,
-            seed=self.config.seed + done,
+            seed=self.config.seed + drawn,
             on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
         )
         artifact = scored.artifact

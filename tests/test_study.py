@@ -77,7 +77,14 @@ def test_a_failing_trial_is_stored_as_failed_and_told(study, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         search.run(trials=14)
     assert len(search.records()) == 12
-    assert [t.state.name for t in search._optuna.get_trials()[12:]] == ["FAIL"]
+    failed = search._optuna.get_trials()[12:]
+    assert [t.state.name for t in failed] == ["FAIL"]
+    assert failed[0].user_attrs["error"] == "ZeroDivisionError: broken"
+    # It counts as drawn: the next candidate is another one, so a resumed study gets past it.
+    with pytest.raises(ZeroDivisionError):
+        search.run(trials=14)
+    first, second = search._optuna.get_trials()[12:]
+    assert first.params != second.params
 
 
 def test_timeout_asks_for_no_more(study, monkeypatch):

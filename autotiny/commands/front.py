@@ -44,7 +44,8 @@ def show_front(
     if output != "table":
         print(front_text(front, output))
     elif front:
-        console().print(front_table(front, budget))
+        out = console()
+        out.print(front_table(front, budget, width=out.width))
     else:
         print_closest(search.records(), budget)
     return 0 if front else 3

@@ -75,7 +75,7 @@ def _conclude(search: Search, seconds: float) -> int:
     if not front:
         print_closest(records, budget)
         return 3
-    out.print(front_table(front, budget))
+    out.print(front_table(front, budget, width=out.width))
     out.print("Next, export one (or --trial N):")
     out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")
     return 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autotiny.budget import Budget
-from autotiny.front import TrialRecord, pick
+from autotiny.front import TrialRecord, accuracy_stairs, pick
 from autotiny.report.figure import FAINT, INK, figure
 
 
@@ -13,8 +13,8 @@ def draw_front(
 ) -> None:
     """Draw trained trials, the front among them, and what ``--pick knee`` would take.
 
-    The line joins the members that no other beats in accuracy and flash alone; members off it are
-    on the front for the sake of another objective.
+    The line joins the ``accuracy_stairs``; members off it are on the front for the sake of another
+    objective.
 
     Args:
         records: Every finished trial of the study.
@@ -30,7 +30,7 @@ def draw_front(
     with figure(path, 7.2, 4.4) as drawn:
         axes = drawn.subplots()
         axes.scatter(*_points(others), s=18, color=FAINT, label="other trials")
-        axes.step(*_points(_stairs(front)), where="post", color="#1565c0", linewidth=1.2)
+        axes.step(*_points(accuracy_stairs(front)), where="post", color="#1565c0", linewidth=1.2)
         colours = [record.footprint.ram_bytes / 1024 for record in front]
         dots = axes.scatter(
             *_points(front),
@@ -61,12 +61,3 @@ def draw_front(
 
 def _points(records: Sequence[TrialRecord]) -> tuple[list[float], list[float]]:
     return [r.footprint.flash_bytes / 1024 for r in records], [r.score for r in records]
-
-
-def _stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the members that are best in flash for their accuracy, smallest first."""
-    stairs: list[TrialRecord] = []
-    for record in sorted(front, key=lambda r: (r.footprint.flash_bytes, -r.score)):
-        if not stairs or record.score > stairs[-1].score:
-            stairs.append(record)
-    return stairs

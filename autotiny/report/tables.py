@@ -15,6 +15,9 @@ from autotiny.report.console import console
 from autotiny.runtimes._base import Footprint
 from autotiny.units import format_bytes, format_seconds
 
+#: Characters that the front takes with shares of the budget and MACs.
+_WIDE = 110
+
 
 def front_row(record: TrialRecord) -> dict[str, Any]:
     """Return a trial as one flat row; sizes are bytes, accuracy is on validation data."""
@@ -54,29 +57,39 @@ def front_row_keys() -> tuple[str, ...]:
     return tuple(front_row(TrialRecord(0, {}, empty, 0.0, 0.0, {}, {}, {}, 0.0)))
 
 
-def front_table(records: Sequence[TrialRecord], budget: Budget) -> Table:
-    """Return the front as a table, each column saying where its figures come from."""
+def front_table(records: Sequence[TrialRecord], budget: Budget, *, width: int = _WIDE) -> Table:
+    """Return the front as a table, its caption saying where the figures come from.
+
+    Args:
+        records: Trials, in the order to show them.
+        budget: Limits that sizes are shown as shares of, if there is room.
+        width: Characters there are; below 110 shares and MACs are left out.
+    """
+    wide = width >= _WIDE
     table = Table(box=box.SIMPLE_HEAD, caption=_legend(records), caption_justify="left")
     table.caption_style = "dim"
-    for title in ("trial", "accuracy", "flash", "of it model", "RAM", "of it arena", "MACs"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table.collapse_padding = table.pad_edge = False
     timed = any(record.footprint.latency_s is not None for record in records)
-    if timed:
-        table.add_column("latency", justify="right", no_wrap=True)
-    table.add_column("compression", no_wrap=True)
+    titles = ["trial", "accuracy", "flash", "model", "RAM", "arena"]
+    titles += ["MACs"] * wide + ["latency"] * timed
+    for title in titles:
+        table.add_column(title, justify="right", min_width=len(title))
+    table.add_column("compression", ratio=1)
     for record in records:
         footprint = record.footprint
+        flash, ram = (budget.flash_bytes, budget.ram_bytes) if wide else (None, None)
         cells = [
             str(record.number),
             f"{record.score:.4f}",
-            f"{footprint.flash_bytes:,}{_share(footprint.flash_bytes, budget.flash_bytes)}",
+            f"{footprint.flash_bytes:,}{_share(footprint.flash_bytes, flash)}",
             f"{footprint.model_bytes:,}",
-            f"{footprint.ram_bytes:,}{_share(footprint.ram_bytes, budget.ram_bytes)}",
+            f"{footprint.ram_bytes:,}{_share(footprint.ram_bytes, ram)}",
             f"{footprint.arena_bytes:,}",
-            f"{footprint.macs:,}",
         ]
-        if timed:
-            cells.append(format_seconds(footprint.latency_s or 0.0))
+        cells += [f"{footprint.macs:,}"] * wide
+        cells += [format_seconds(footprint.latency_s or 0.0)] * timed
+        for column, cell in zip(table.columns, cells, strict=False):
+            column.min_width = max(column.min_width or 0, len(cell))
         table.add_row(*cells, compression(record))
     return table
 
@@ -89,13 +102,10 @@ def compression(record: TrialRecord) -> str:
         parts.append(f"sparsity {parameters['sparsity']:.2f}")
     if parameters.get("distillation_alpha"):
         parts.append("distilled")
-    low = sorted(set(record.plan.values()))
-    if low:
-        parts.append("+".join(low))
+    # A precision that is plain from how the weights are stored need not be told twice.
     stored = sorted({name for name in record.encodings.values() if name != "int8"})
-    if stored:
-        parts.append(f"stored {', '.join(stored)}")
-    return ", ".join(parts)
+    plans = set(record.plan.values()) - ({"w4a8"} if "int4" in stored else set())
+    return ", ".join([*parts, *sorted(plans), *stored])
 
 
 def _share(used: int, limit: int | None) -> str:
@@ -106,8 +116,9 @@ def _legend(records: Sequence[TrialRecord]) -> str:
     scored = any(record.device_accuracy is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
     return (
-        f"accuracy: measured on validation data {where}; sizes in bytes; model: measured; "
-        "runtime code: from a table; arena: predicted for the 32-bit target"
+        f"accuracy: measured on validation data {where}; sizes in bytes; flash: the model, "
+        "measured, and runtime code, from a table; RAM: the arena, predicted for the 32-bit "
+        "target, and a reserve for statics and stack"
     )
 
 

@@ -63,8 +63,8 @@ def test_front_table_shows_shares_of_the_budget():
 
 def test_compression_in_a_few_words():
     told = compression(record(width=0.5, sparsity=0.25, distillation_alpha=0.3))
-    assert told == "width 0.50, sparsity 0.25, distilled, w4a8, stored int4"
-    assert compression(record(sparsity=0.0, distillation_alpha=0)) == "w4a8, stored int4"
+    assert told == "width 0.50, sparsity 0.25, distilled, int4"
+    assert compression(record(sparsity=0.0, distillation_alpha=0)) == "int4"
 
 
 def test_footprint_adds_up():
