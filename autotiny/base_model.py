@@ -115,7 +115,7 @@ def _measured(
     network: Network, weights: Weights, task: Task, samples: NDArray[np.float32]
 ) -> BaseModel:
     """Return a trained network with what the study needs to know of it."""
-    from autotiny.training import logits
+    from autotiny.forward import logits
 
     validation_logits = logits(network, weights, task.validation.x)
     return BaseModel(

@@ -5,11 +5,7 @@ compiled ``tf.range`` loop over data that stays in memory. On networks of this s
 spends most of its time between steps; this spends none.
 """
 
-import contextlib
 import math
-import os
-import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,29 +16,14 @@ from numpy.typing import NDArray
 from autotiny.compression.clustering import WeightLevels
 from autotiny.compression.distillation import Distillation, distillation_loss
 from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
-from autotiny.network import (
-    EPSILON,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Network,
-    Pool2D,
-    Shape,
-    WeightLayer,
-    Weights,
-    output_shape,
-)
-from autotiny.quiet import captured_stderr
+from autotiny.forward import forward, in_batches, windows
+from autotiny.network import Network, Weights
 from autotiny.tasks._base import Split
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 #: Share of the old value that a batch-norm statistic keeps each step.
 MOMENTUM = 0.95
-#: Batches of fewer MACs run faster in one thread: handing work over costs more than it saves.
-_THREADING_MIN_MACS = 50_000_000
 _BETA1, _BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
-_INFERENCE_BATCH = 512
-#: The first layer's windows are cut out in advance if all of them take no more than this.
-_WINDOWS_MAX_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -87,32 +68,6 @@ class TrainingResult:
     weights: Weights
     losses: tuple[float, ...]
     validation_accuracy: tuple[float, ...]
-
-
-def prepare_tensorflow(seed: int, *, work: int = 0) -> Any:
-    """Import TensorFlow once, quietly and reproducibly, and return it.
-
-    Args:
-        seed: Of TensorFlow's, numpy's and Python's global generators.
-        work: MACs of one batch; decides, before TensorFlow first runs, if threads are worth it.
-    """
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works on Keras 2 only
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "tensorflow_model_optimization" not in sys.modules:
-        # TensorFlow greets on stderr before its log level counts; both use deprecated functions.
-        with captured_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import tensorflow_model_optimization  # noqa: F401
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")
-    tf.config.experimental.enable_op_determinism()
-    if work < _THREADING_MIN_MACS:
-        with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.keras.utils.set_random_seed(seed)
-    return tf
 
 
 def train(
@@ -167,126 +122,6 @@ def train(
     return TrainingResult(final, tuple(losses), tuple(scores))
 
 
-def logits(network: Network, weights: Weights, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the float model's outputs before softmax, ``(n, classes)``."""
-    tf = prepare_tensorflow(0)
-    tensors = {name: tf.constant(array) for name, array in weights.items()}
-    run = tf.function(lambda batch: forward(network, tensors, batch)[0], reduce_retracing=True)
-    return _in_batches(run, x)
-
-
-def _in_batches(run: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``run`` of all samples, never more at once than memory takes lightly."""
-    parts = [run(x[i : i + _INFERENCE_BATCH]).numpy() for i in range(0, len(x), _INFERENCE_BATCH)]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def forward(
-    network: Network,
-    tensors: Mapping[str, Any],
-    x: Any,
-    *,
-    training: bool = False,
-    cut_out: bool = False,
-) -> tuple[Any, dict[str, Any]]:
-    """Run a batch and return its outputs and the batch statistics of batch norm.
-
-    Args:
-        network: Layers in order.
-        tensors: TensorFlow tensors by the names of ``Weights``.
-        x: Batch, ``(n, *input_shape)``.
-        training: Normalise by the batch's own mean and variance.
-        cut_out: The batch is the first layer's windows, from ``_windows``, not samples.
-    """
-    import tensorflow as tf
-
-    statistics: dict[str, Any] = {}
-    for layer in network.layers:
-        if isinstance(layer, Pool2D):
-            size = layer.size or (x.shape[1], x.shape[2])
-            pool = tf.nn.max_pool2d if layer.kind == "max" else tf.nn.avg_pool2d
-            x = pool(x, size, layer.stride or size, layer.padding.upper())
-            continue
-        kernel = tensors[f"{layer.name}/kernel"]
-        if cut_out and layer is network.layers[0]:
-            x = tf.tensordot(x, tf.reshape(kernel, (-1, kernel.shape[-1])), 1)
-        else:
-            x = _linear(tf, layer, kernel, x)
-        if layer.batch_norm:
-            x = _normalise(tf, layer.name, tensors, x, training, statistics)
-        else:
-            x = x + tensors[f"{layer.name}/bias"]
-        if layer.activation != "linear":
-            x = tf.nn.relu(x) if layer.activation == "relu" else tf.nn.relu6(x)
-    return x, statistics
-
-
-def _windows(tf: Any, network: Network, x: NDArray[np.float32]) -> Any:
-    """Return every window that the first convolution sees, or None where that is not worth it.
-
-    They are the same in every epoch and need no gradient, so cutting them out once turns that
-    layer into a matrix product. Shape ``(n, height, width, window size)``.
-    """
-    first = network.layers[0]
-    if not isinstance(first, Conv2D) or first.stride[0] != first.stride[1]:
-        return None
-    plane = output_shape(first, x.shape[1:])[:2]
-    size = first.kernel[0] * first.kernel[1] * x.shape[-1]
-    if len(x) * plane[0] * plane[1] * size * x.itemsize > _WINDOWS_MAX_BYTES:
-        return None
-    window, stride = (1, *first.kernel, 1), (1, *first.stride, 1)
-    cut = tf.image.extract_patches(x, window, stride, (1, 1, 1, 1), first.padding.upper())
-    return tf.reshape(cut, (len(x), *plane, size))
-
-
-def _linear(tf: Any, layer: WeightLayer, kernel: Any, x: Any) -> Any:
-    if isinstance(layer, Dense):
-        return tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel)
-    stride, padding = layer.stride, layer.padding.upper()
-    plane = output_shape(layer, x.shape[1:])[:2]
-    if stride[0] != stride[1] and 1 in plane:
-        # TensorFlow's convolution gives wrong sums there (LiteRT and TFLM agree with the sum by
-        # hand). Over a single position a stride means nothing, so let it be the other one.
-        x, padding = _only_what_is_read(tf, layer, plane, x), "VALID"
-        stride = (stride[int(plane[0] == 1)],) * 2
-    if isinstance(layer, Conv2D):
-        return tf.nn.conv2d(x, kernel, stride, padding)
-    assert isinstance(layer, DepthwiseConv2D)
-    if stride[0] != stride[1]:
-        # TensorFlow's depthwise kernel takes equal strides only; striding a stride-1 result would
-        # shift "same" padding, so this goes through the grouped convolution instead.
-        return tf.nn.conv2d(x, tf.transpose(kernel, (0, 1, 3, 2)), stride, padding)
-    return tf.nn.depthwise_conv2d(x, kernel, (1, *stride, 1), padding)
-
-
-def _only_what_is_read(tf: Any, layer: Conv2D | DepthwiseConv2D, plane: Shape, x: Any) -> Any:
-    """Return a batch padded and cropped so that windows without padding give ``plane``."""
-    around, used = [(0, 0)], []
-    for size, window, stride, count in zip(
-        x.shape[1:3], layer.kernel, layer.stride, plane, strict=True
-    ):
-        used.append((count - 1) * stride + window)
-        missing = max(0, used[-1] - size)
-        around.append((missing // 2, missing - missing // 2))
-    return tf.pad(x, [*around, (0, 0)])[:, : used[0], : used[1]]
-
-
-def _normalise(
-    tf: Any,
-    name: str,
-    tensors: Mapping[str, Any],
-    x: Any,
-    training: bool,
-    statistics: dict[str, Any],
-) -> Any:
-    mean, variance = tensors[f"{name}/mean"], tensors[f"{name}/variance"]
-    if training:
-        mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
-        statistics[f"{name}/mean"], statistics[f"{name}/variance"] = mean, variance
-    scale = tensors[f"{name}/gamma"] * tf.math.rsqrt(variance + EPSILON)
-    return x * scale + (tensors[f"{name}/beta"] - mean * scale)
-
-
 class _Loop:
     """Variables and compiled functions of one training.
 
@@ -319,15 +154,15 @@ class _Loop:
 
     def inputs(self, x: NDArray[np.float32]) -> Any:
         """Return samples as ``epoch`` takes them."""
-        windows = _windows(self._tf, self._network, x)
-        self._cut_out = windows is not None
-        return windows if self._cut_out else self._tf.constant(x)
+        cut = windows(self._tf, self._network, x)
+        self._cut_out = cut is not None
+        return cut if self._cut_out else self._tf.constant(x)
 
     def weights(self) -> Weights:
         return {name: tensor.numpy() for name, tensor in self._arrays().items()}
 
     def accuracy(self, split: Split) -> float:
-        outputs = _in_batches(self._predict, split.x)
+        outputs = in_batches(self._predict, split.x)
         return float((outputs.argmax(axis=1) == split.y).mean())
 
     def _infer(self, x: Any) -> Any:

@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--trials", type=int, default=40)
     options = parser.parse_args()
-    from autotiny.training import prepare_tensorflow
+    from autotiny.tensorflow_setup import prepare_tensorflow
 
     prepare_tensorflow(0)
     for name in ("ai_edge_quantizer.quantizer", "autotiny.runtimes.tflm.packing", "tflite_micro"):

@@ -8,6 +8,7 @@ from helpers_networks import family_network, networks, random_samples, random_we
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autotiny.forward import logits
 from autotiny.network import (
     Conv2D,
     Dense,
@@ -18,7 +19,6 @@ from autotiny.network import (
     initial_weights,
     output_shape,
 )
-from autotiny.training import logits
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "cnn-flat", "ds_cnn"])

@@ -16,7 +16,7 @@ from autotiny.errors import InputError
 from autotiny.models.keras_file import model_fingerprint
 from autotiny.pipeline import representative_samples
 from autotiny.tasks import load_task
-from autotiny.training import prepare_tensorflow
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 pytestmark = [
     # tensorflow_model_optimization, on import

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from autotiny.compression.clustering import WeightLevels, cluster_levels, grid_levels, snap
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
+from autotiny.forward import forward, logits
 from autotiny.network import (
     Conv2D,
     Dense,
@@ -21,15 +22,8 @@ from autotiny.network import (
     fold_batch_norm,
     initial_weights,
 )
-from autotiny.training import (
-    TrainingSettings,
-    _Loop,
-    _straight_through,
-    forward,
-    logits,
-    prepare_tensorflow,
-    train,
-)
+from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.training import TrainingSettings, _Loop, _straight_through, train
 
 SHAPE = (10, 6, 1)
 

@@ -30,7 +30,7 @@ def lower_by_converter(model: Any, samples: NDArray[np.float32]) -> bytes:
 
 def _convert(model: Any, input_shape: tuple[int, ...]) -> bytes:
     """Return the float .tflite for a batch of one."""
-    from autotiny.training import prepare_tensorflow
+    from autotiny.tensorflow_setup import prepare_tensorflow
 
     tf = prepare_tensorflow(0)
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

@@ -128,7 +128,7 @@ def _describe_saved_model(path: Path) -> tuple[list[Any], str]:
             f"A model folder must be a SavedModel that Keras 2 saved; {path} lacks saved_model.pb "
             "or keras_metadata.pb: save the model as .keras instead."
         )
-    from autotiny.training import prepare_tensorflow
+    from autotiny.tensorflow_setup import prepare_tensorflow
 
     prepare_tensorflow(0)
     from tf_keras.protobuf import saved_metadata_pb2
@@ -172,7 +172,7 @@ def _label(part: dict[str, Any]) -> str:
 
 
 def _load(path: Path, *, keras2: bool) -> Any:
-    from autotiny.training import prepare_tensorflow
+    from autotiny.tensorflow_setup import prepare_tensorflow
 
     prepare_tensorflow(0)
     if not keras2:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from autotiny.compression.distillation import Distillation, distillation_loss
-from autotiny.training import prepare_tensorflow
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 LOGITS = arrays.arrays(np.float32, (5, 4), elements=st.floats(-20, 20, width=32))
 LABELS = np.array([0, 3, 1, 1, 2])

@@ -4,10 +4,11 @@ import numpy as np
 from helpers_networks import blobs, family_network
 
 from autotiny.compression.sensitivity import measure_sensitivity
+from autotiny.forward import logits
 from autotiny.lowering import activation_ranges
 from autotiny.network import fold_batch_norm, initial_weights
 from autotiny.precision import LayerPrecision
-from autotiny.training import TrainingSettings, logits, train
+from autotiny.training import TrainingSettings, train
 
 A16 = LayerPrecision(activation_bits=16)
 BITS = {bits: LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1)}

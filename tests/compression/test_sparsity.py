@@ -15,7 +15,8 @@ from autotiny.compression.sparsity import (
     prune,
 )
 from autotiny.network import Dense, Network, initial_weights
-from autotiny.training import TrainingSettings, _Loop, prepare_tensorflow, train
+from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.training import TrainingSettings, _Loop, train
 
 #: 30 x 35 weights: at 0.9 single and double precision round the count of kept ones differently.
 WIDE = Network((30,), (Dense("a", 35, "relu"), Dense("out", 20)))

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from autotiny.errors import InputError
+from autotiny.forward import logits
 from autotiny.litert import litert_interpreter
 from autotiny.lowering import write_float
 from autotiny.lowering.keras import UnsupportedLayerError, lower_keras, network_from_keras
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.precision import LayerPrecision
 from autotiny.runtimes import get_runtime
-from autotiny.training import logits, prepare_tensorflow
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 pytestmark = [
     # tensorflow_model_optimization, on import

@@ -14,7 +14,7 @@ import pytest
 from autotiny.errors import InputError
 from autotiny.lowering.keras import network_from_keras
 from autotiny.models.keras_file import load_keras_file, model_fingerprint
-from autotiny.training import prepare_tensorflow
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 pytestmark = [
     # tensorflow_model_optimization, on import

@@ -1,0 +1,38 @@
+"""TensorFlow, imported once, quietly and reproducibly."""
+
+import contextlib
+import os
+import sys
+import warnings
+from typing import Any
+
+from autotiny.quiet import captured_stderr
+
+#: Batches of fewer MACs run faster in one thread: handing work over costs more than it saves.
+_THREADING_MIN_MACS = 50_000_000
+
+
+def prepare_tensorflow(seed: int, *, work: int = 0) -> Any:
+    """Import TensorFlow once, quietly and reproducibly, and return it.
+
+    Args:
+        seed: Of TensorFlow's, numpy's and Python's global generators.
+        work: MACs of one batch; decides, before TensorFlow first runs, if threads are worth it.
+    """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works on Keras 2 only
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow_model_optimization" not in sys.modules:
+        # TensorFlow greets on stderr before its log level counts; both use deprecated functions.
+        with captured_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import tensorflow_model_optimization  # noqa: F401
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.config.experimental.enable_op_determinism()
+    if work < _THREADING_MIN_MACS:
+        with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.keras.utils.set_random_seed(seed)
+    return tf
