@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from autotiny.budget import Budget
-from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm.analysis import Analysis
-from autotiny.runtimes.tflm.runtime import energy_mj, latency_s
+from autotiny.runtimes._analysis import Analysis
+from autotiny.runtimes._base import Target, energy_mj, latency_s
 from autotiny.units import format_bytes, format_seconds
 
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}

@@ -32,9 +32,9 @@ def judge(path: Path, limits: Limits) -> Verdict:
     budget, target = limits.budget_and_target()
     application = limits.application()
     data = read_model_file(path)
-    from autotiny.runtimes.tflm.analysis import analyze
+    from autotiny.runtimes import get_runtime
 
-    analysis = analyze(data, target, **application)
+    analysis = get_runtime(trusted=False).analyze(data, target, **application)
     name = "".join(c if c.isprintable() else "?" for c in path.name)
     return Verdict(name, analysis, target, budget, **application)
 

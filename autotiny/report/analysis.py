@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autotiny.report.analysis_data import ARENA_EXACT, breakdown_parts, shape_text
-from autotiny.runtimes.tflm.analysis import LayerAnalysis
+from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.units import format_seconds
 from autotiny.verdict import Verdict
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.runtimes._base import KernelSet
-from autotiny.runtimes.tflm.analysis import LayerAnalysis
 from autotiny.verdict import Verdict
 
 #: How each figure came to be.

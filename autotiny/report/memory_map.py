@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autotiny.errors import InputError
 from autotiny.report.figure import INK, figure
-from autotiny.runtimes.tflm.analysis import Analysis
-from autotiny.runtimes.tflm.planner import Buffer
+from autotiny.runtimes._analysis import Analysis, Buffer
 from autotiny.units import format_bytes
 from autotiny.verdict import Verdict
 

@@ -5,13 +5,17 @@ Nothing outside a runtime's own package may assume which runtime it is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.errors import InputError
 from autotiny.network import Network
 from autotiny.precision import LayerPrecision
+
+if TYPE_CHECKING:
+    from autotiny.runtimes._analysis import Analysis
 
 KernelSet = Literal["reference", "cmsis-nn"]
 
@@ -88,6 +92,29 @@ class Footprint:
     def ram_bytes(self) -> int:
         """All RAM: arena, runtime statics and stack, and application."""
         return self.arena_bytes + self.overhead_ram_bytes + self.app_ram_bytes
+
+
+def latency_s(instructions: int, target: Target) -> float | None:
+    """Return predicted seconds for a number of instructions; None without a clock.
+
+    Raises:
+        InputError: If the target's clock or cycles per instruction are not positive.
+    """
+    if target.clock_hz is None:
+        return None
+    if target.clock_hz <= 0 or target.cycles_per_instruction <= 0:
+        raise InputError(
+            f"A target's clock and cycles per instruction must be positive; {target.name} has "
+            f"{target.clock_hz} Hz and {target.cycles_per_instruction}."
+        )
+    return instructions * target.cycles_per_instruction / target.clock_hz
+
+
+def energy_mj(latency: float | None, target: Target) -> float | None:
+    """Return predicted millijoule: seconds x milliampere x volt; None without a current."""
+    if latency is None or target.active_ma is None or target.supply_v is None:
+        return None
+    return latency * target.active_ma * target.supply_v
 
 
 @dataclass(frozen=True)
@@ -179,5 +206,21 @@ class Runtime(Protocol):
 
         Returns:
             Quantised outputs, shape ``(n, classes)``: the device's bits.
+        """
+        ...
+
+    def analyze(
+        self, data: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> "Analysis":
+        """Return everything that is known about any model file on a target.
+
+        Args:
+            data: The file, whoever made it.
+            target: What it would run on.
+            app_flash_bytes: Flash that the application takes besides.
+            app_ram_bytes: RAM that the application takes besides.
+
+        Raises:
+            InputError: If the file is no sound model.
         """
         ...

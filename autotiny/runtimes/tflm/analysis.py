@@ -3,95 +3,17 @@
 What cannot be said is None, and ``Analysis.unaccounted`` says why in a sentence.
 """
 
-from dataclasses import dataclass
-
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._base import Footprint, Target
+from autotiny.runtimes._analysis import Analysis, LayerAnalysis
+from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import code_size, instructions, legality
 from autotiny.runtimes.tflm.arena import Arena
-from autotiny.runtimes.tflm.breakdown import Breakdown, break_down
-from autotiny.runtimes.tflm.planner import Buffer
+from autotiny.runtimes.tflm.breakdown import break_down
 from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
 from autotiny.runtimes.tflm.runtime import TflmRuntime, make_footprint, overhead_ram_bytes
 
 _DECODE_TYPES = {0: "lut", 1: "huffman", 2: "pruned"}
 _DECODE_HEADER_BYTES = 16
-
-
-@dataclass(frozen=True)
-class LayerAnalysis:
-    """One operator.
-
-    Attributes:
-        index: Position in the order of execution.
-        operator: Name, as in ``CONV_2D``.
-        name: Name of its output tensor; empty in an image.
-        input_shapes: Shapes of its activations.
-        output_shape: Shape of its first output.
-        weight_bits: Bits of a weight as the kernel reads it; None without weights.
-        activation_bits: Bits of an output value.
-        encoding: How its weights are stored: ``int8``, ``int4``, ``lut3/channel``, ``pruned``, …
-        weight_bytes: Bytes of weights and biases in the file, tables of an encoding included.
-        arena_bytes: Arena while it runs: buffers that live then, and the tail; None if unknown.
-        macs: Multiply-accumulate operations.
-        instructions: Predicted CPU instructions; None if there is no fit.
-        share: Its share of the predicted instructions, 0..1; None if there is no fit.
-    """
-
-    index: int
-    operator: str
-    name: str
-    input_shapes: tuple[tuple[int, ...], ...]
-    output_shape: tuple[int, ...]
-    weight_bits: int | None
-    activation_bits: int | None
-    encoding: str | None
-    weight_bytes: int
-    arena_bytes: int | None
-    macs: int
-    instructions: int | None
-    share: float | None
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """A file on a target; sizes in bytes.
-
-    Attributes:
-        model_bytes: Size of the file.
-        runtime_bytes: TFLM's code for its operators; None if one is unknown.
-        arena_used_bytes: Arena in use after start-up; None if it cannot be predicted.
-        arena_min_bytes: Smallest arena that starts.
-        arena_head_bytes: Of the arena in use, the planned part; the rest is the persistent tail.
-        overhead_ram_bytes: Reserve for the runtime's statics and stack.
-        macs: Multiply-accumulate operations per inference that are known.
-        params: Weight and bias values.
-        instructions: CPU instructions per inference that are predicted.
-        instructions_error: Known relative error of that prediction for a whole model.
-        footprint: All of it as a footprint; None if a size is unknown.
-        breakdown: What the file's bytes are for.
-        layers: Every operator.
-        buffers: Memory map of the arena over time; empty if unknown.
-        refusal: Why TFLM or the target cannot run it; None if they can.
-        unaccounted: Sentences about what the figures leave out.
-    """
-
-    model_bytes: int
-    runtime_bytes: int | None
-    arena_used_bytes: int | None
-    arena_min_bytes: int | None
-    arena_head_bytes: int | None
-    overhead_ram_bytes: int
-    macs: int
-    params: int
-    instructions: int
-    instructions_error: float
-    footprint: Footprint | None
-    breakdown: Breakdown
-    layers: tuple[LayerAnalysis, ...]
-    buffers: tuple[Buffer, ...]
-    refusal: str | None
-    unaccounted: tuple[str, ...]
 
 
 def analyze(

@@ -10,9 +10,10 @@ CMSIS-NN.
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
+from autotiny.runtimes._analysis import Buffer
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import cmsis_nn
-from autotiny.runtimes.tflm.planner import Buffer, align_up, head_bytes, plan
+from autotiny.runtimes.tflm.planner import align_up, head_bytes, plan
 from autotiny.runtimes.tflm.reader import Model, Operator
 from autotiny.runtimes.tflm.scratch import scratch_requests
 

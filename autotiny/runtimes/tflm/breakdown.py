@@ -1,12 +1,11 @@
 """What every byte of a .tflite file is for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.runtimes._analysis import Breakdown
 from autotiny.runtimes.tflm.flatbuffer import Span, Table, Walker
 from autotiny.runtimes.tflm.instructions import parameter_inputs
 from autotiny.runtimes.tflm.reader import Model, Tensor, model_from_tables
@@ -22,40 +21,6 @@ class _Role(IntEnum):
     CONSTANTS = 4
     BIASES = 5
     WEIGHTS = 6
-
-
-@dataclass(frozen=True)
-class Breakdown:
-    """Bytes of a file by what they are for; shared bytes count once, and the sum is its size.
-
-    Attributes:
-        weights: Values of weights, dense or encoded.
-        biases: Values of biases.
-        constants: Values of other constants, such as shapes and axes.
-        quantization: Scales, zero points and the tables that hold them.
-        graph: Tables of tensors, operators and buffers, and their shapes and indices.
-        names: Names, descriptions, signatures and metadata, which TFLM does not read.
-        padding: Alignment, and bytes that nothing points at.
-        tensors: Bytes of values by tensor index, for every constant tensor; tensors that share a
-            buffer both have its bytes.
-    """
-
-    weights: int
-    biases: int
-    constants: int
-    quantization: int
-    graph: int
-    names: int
-    padding: int
-    tensors: Mapping[int, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Bytes of the file."""
-        return (
-            self.weights + self.biases + self.constants + self.quantization
-            + self.graph + self.names + self.padding
-        )  # fmt: skip
 
 
 def break_down(data: bytes) -> Breakdown:

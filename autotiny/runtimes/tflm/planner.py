@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
+from autotiny.runtimes._analysis import Buffer
 from autotiny.runtimes.tflm.reader import Model
 
 #: Planned buffers and the head are multiples of this.
@@ -29,27 +30,6 @@ class Scratch:
     operator: int
     size_bytes: int
     name: str = "scratch"
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """One planned buffer.
-
-    Attributes:
-        name: Tensor name (or number, if it has none), or what the scratch is for.
-        tensor: Index of the tensor; None for scratch.
-        size: Bytes, a multiple of 16.
-        first: First step it lives in; step 0 is the model's input, operator i runs in step i + 1.
-        last: Last step it lives in.
-        offset: Bytes from the start of the arena.
-    """
-
-    name: str
-    tensor: int | None
-    size: int
-    first: int
-    last: int
-    offset: int = 0
 
 
 def align_up(size: int, alignment: int = ALIGNMENT) -> int:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.errors import InputError
-from autotiny.runtimes._base import Footprint, Packed, Target
+from autotiny.runtimes._base import Footprint, Packed, Target, energy_mj, latency_s
 from autotiny.runtimes.tflm import code_size, instructions, interpreter, legality
 from autotiny.runtimes.tflm.arena import Arena, predict_arena
 from autotiny.runtimes.tflm.reader import Model, read_model
 
 if TYPE_CHECKING:
     from autotiny.network import Network
+    from autotiny.runtimes._analysis import Analysis
     from autotiny.runtimes._base import PrecisionCosts
 
 _ORIGINS = {
@@ -81,6 +81,14 @@ class TflmRuntime:
         return make_footprint(
             image, model, target, arena, runtime_bytes, app_flash_bytes, app_ram_bytes
         )
+
+    def analyze(
+        self, data: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> "Analysis":
+        """Return everything that is known about a .tflite file; see the contract."""
+        from autotiny.runtimes.tflm.analysis import analyze
+
+        return analyze(data, target, app_flash_bytes=app_flash_bytes, app_ram_bytes=app_ram_bytes)
 
     def recorded_head(self, image: bytes) -> int:
         """Return the bytes of the arena's head that TFLM records with the reference kernels.
@@ -172,26 +180,3 @@ def _reserve() -> dict[str, Any]:
 def overhead_ram_bytes() -> int:
     """Return the reserve for the runtime's statics and stack."""
     return int(_reserve()["statics"]) + int(_reserve()["stack"])
-
-
-def latency_s(count: int, target: Target) -> float | None:
-    """Return predicted seconds for a number of instructions; None without a clock.
-
-    Raises:
-        InputError: If the target's clock or cycles per instruction are not positive.
-    """
-    if target.clock_hz is None:
-        return None
-    if target.clock_hz <= 0 or target.cycles_per_instruction <= 0:
-        raise InputError(
-            f"A target's clock and cycles per instruction must be positive; {target.name} has "
-            f"{target.clock_hz} Hz and {target.cycles_per_instruction}."
-        )
-    return count * target.cycles_per_instruction / target.clock_hz
-
-
-def energy_mj(latency: float | None, target: Target) -> float | None:
-    """Return predicted millijoule: seconds x milliampere x volt; None without a current."""
-    if latency is None or target.active_ma is None or target.supply_v is None:
-        return None
-    return latency * target.active_ma * target.supply_v
