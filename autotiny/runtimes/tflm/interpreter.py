@@ -5,19 +5,14 @@ reader and then run in a worker process, so that even a model that makes the int
 loop ends as an error message.
 """
 
-import contextlib
-import os
 import re
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError, UnsupportedModelError
+from autotiny.quiet import captured_stderr
 from autotiny.runtimes.tflm.reader import Model, Tensor, read_model
 from autotiny.runtimes.tflm.schema import OPERATORS
 
@@ -28,7 +23,6 @@ _MAX_ARENA_BYTES = 2**28
 _ARENA_LINE = re.compile(r"Arena allocation (head|tail) (\d+) bytes")
 #: What the interpreter prints when its arena is too small.
 _TOO_SMALL = re.compile(r"allocat|resize|Arena size|exceeds", re.IGNORECASE)
-_lock = threading.RLock()
 
 
 def outputs(model: bytes, inputs: NDArray[Any], *, trusted: bool = False) -> NDArray[Any]:
@@ -75,7 +69,7 @@ def run(parsed: Model, model: bytes, samples: NDArray[Any]) -> NDArray[Any]:
     shape = parsed.tensors[parsed.inputs[0]].shape
     stateful = any(tensor.is_variable for tensor in parsed.tensors)
     results = []
-    with _silenced() as printed:
+    with captured_stderr() as printed:
         interpreter = _start(parsed, model, printed)
         for sample in samples:
             if stateful:
@@ -94,7 +88,7 @@ def run(parsed: Model, model: bytes, samples: NDArray[Any]) -> NDArray[Any]:
 
 def measure_arena(parsed: Model, model: bytes) -> tuple[int, int]:
     """Return the recorded head and tail in bytes, measured in this process."""
-    with _silenced() as printed:
+    with captured_stderr() as printed:
         interpreter = _start(parsed, model, printed)
         printed()
         interpreter.PrintAllocations()
@@ -164,31 +158,3 @@ def _refused(parsed: Model, text: str, error: Exception) -> UnsupportedModelErro
         custom = [name for name in parsed.operator_names if name not in OPERATORS]
         reason = f"{reason.rstrip('.')} (custom operators: {', '.join(custom)})"
     return UnsupportedModelError(f"TensorFlow Lite Micro refuses the model: {reason.rstrip('.')}.")
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[Any]:
-    """Send file descriptor 2 to a file; yields a function that returns what was printed since.
-
-    The interpreter is C++ and writes past ``sys.stderr``. Descriptors belong to the process, so
-    this excludes other threads that want the same.
-    """
-    with _lock, tempfile.TemporaryFile() as file:
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        position = 0
-
-        def printed() -> str:
-            nonlocal position
-            file.seek(position)
-            text = file.read()
-            position += len(text)
-            return text.decode("utf-8", "replace")
-
-        try:
-            yield printed
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
