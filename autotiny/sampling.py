@@ -2,13 +2,24 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from autotiny.space import RULES, Choices, Range, SearchSpace
 
-#: Widths of the first candidates, otherwise uncompressed: they anchor the front's two ends.
-_ANCHOR_WIDTHS = (1.0, 0.5, 0.25)
+#: The first candidates: how they are compressed, and their share of the widest that fits so.
+_ANCHORS: tuple[tuple[dict[str, float], float], ...] = (
+    ({}, 1.0),
+    ({}, 0.5),
+    ({"precision_tolerance": 0.05}, 1.0),
+    ({"sparsity": 0.75, "precision_tolerance": 0.02}, 1.0),
+    ({}, 0.25),
+)
+MOST_ANCHORS = len(_ANCHORS)
+#: They are trained long, at a rate that suits fine-tuning.
+_ANCHOR_TRAINING = {"epochs": float("inf"), "learning_rate": 0.003}
+#: Halvings that find the widest candidate that fits.
+_BISECTIONS = 6
 
 
 def make_sampler(name: str, seed: int) -> Any:
@@ -47,32 +58,71 @@ def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:
     return chosen
 
 
-def anchor_parameters(space: SearchSpace) -> list[dict[str, Any]]:
-    """Return the first candidates: a few widths, as little compressed as the space allows."""
+def anchor_parameters(
+    space: SearchSpace, fits: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> list[dict[str, Any]]:
+    """Return the first candidates: what a good engineer would try by hand.
 
-    def nearest(name: str, wanted: float) -> Any:
-        spec = space.parameters.get(name)
-        if not isinstance(spec, Range):
-            return None
-        within = min(max(wanted, spec.low), spec.high)
-        if spec.step is not None:
-            steps = min(
-                round((within - spec.low) / spec.step), int((spec.high - spec.low) / spec.step)
-            )
-            # 0.95, not 0.9500000000000001, which is beyond a high of 0.95
-            within = max(spec.low, round(spec.low + steps * spec.step, 12))
-        return type(wanted)(within)
+    For each way to compress, the widest network that fits the budget, which is found without
+    training any; then fractions of the widest uncompressed one, for the small end of the front.
 
-    def anchor(width: float) -> dict[str, Any]:
-        wanted = {"width": width, "sparsity": 0.0, "precision_tolerance": 0.0}
-        values = {name: nearest(name, value) for name, value in wanted.items()}
-        return {name: value for name, value in values.items() if value is not None}
+    Args:
+        space: Ranges that anchors must lie in.
+        fits: Whether a candidate with these hyperparameters is within the budget.
+    """
+    width = space.parameters.get("width")
+
+    def anchor(changes: Mapping[str, float], share: float) -> dict[str, Any]:
+        wanted = {"sparsity": 0.0, "precision_tolerance": 0.0, **_ANCHOR_TRAINING, **changes}
+        values = {name: nearest(space, name, value) for name, value in wanted.items()}
+        chosen = {name: value for name, value in values.items() if value is not None}
+        if isinstance(width, Range):
+            widest = _widest(space, width, lambda w: fits(_example(space, chosen | {"width": w})))
+            chosen["width"] = nearest(space, "width", share * widest)
+        return chosen
 
     unique: list[dict[str, Any]] = []
-    for width in _ANCHOR_WIDTHS:
-        if (parameters := anchor(width)) and parameters not in unique:
+    for changes, share in _ANCHORS:
+        if (parameters := anchor(changes, share)) and parameters not in unique:
             unique.append(parameters)
     return unique
+
+
+def _widest(space: SearchSpace, width: Range, fits: Callable[[float], bool]) -> float:
+    """Return the largest width that fits, or the smallest there is; footprints rise with width."""
+    low, high = float(width.low), float(width.high)
+    if fits(nearest(space, "width", high)):
+        return high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(nearest(space, "width", middle)) else (low, middle)
+    return low
+
+
+def _example(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all hyperparameters of a candidate that has ``parameters``."""
+    rest: dict[str, Any] = {}
+    for name, spec in space.parameters.items():
+        if isinstance(spec, Choices):
+            rest[name] = spec.choices[-1]
+        elif isinstance(spec, Range):
+            rest[name] = nearest(space, name, RULES[name].default)  # type: ignore[arg-type]
+        elif spec is not None:
+            rest[name] = spec
+    return rest | dict(parameters)
+
+
+def nearest(space: SearchSpace, name: str, wanted: float) -> Any:
+    """Return the value of a range that is closest to ``wanted``; None if it is no range."""
+    spec = space.parameters.get(name)
+    if not isinstance(spec, Range):
+        return None
+    within = min(max(wanted, spec.low), spec.high)
+    if spec.step is not None:
+        steps = min(round((within - spec.low) / spec.step), int((spec.high - spec.low) / spec.step))
+        # 0.95, not 0.9500000000000001, which is beyond a high of 0.95
+        within = max(spec.low, round(spec.low + steps * spec.step, 12))
+    return int(within) if RULES[name].kind == "int" else float(within)
 
 
 @contextlib.contextmanager

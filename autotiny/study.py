@@ -22,7 +22,7 @@ from autotiny.network import Network, fold_batch_norm
 from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime
-from autotiny.sampling import anchor_parameters, make_sampler, quiet_optuna, suggest
+from autotiny.sampling import MOST_ANCHORS, anchor_parameters, make_sampler, quiet_optuna, suggest
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task
@@ -57,6 +57,7 @@ class Search:
     def __init__(self, folder: StudyFolder, config: StudyConfig) -> None:
         self.folder, self.config = folder, config
         self._optuna = folder.open_optuna()
+        self._found_anchors: list[dict[str, Any]] | None = None
 
     @classmethod
     def create(cls, config: StudyConfig) -> "Search":
@@ -304,7 +305,18 @@ class Search:
         failed = self._trials(optuna.trial.TrialState.FAIL)
         return sum("error" in trial.user_attrs for trial in failed)
 
-    def _enqueue_anchor(self, drawn: int) -> None:
+    def _anchors(self, pipeline: Pipeline) -> list[dict[str, Any]]:
+        """Return the first candidates; they depend on the study alone, so they are found once."""
+
+        def fits(parameters: dict[str, Any]) -> bool:
+            prepared = pipeline.prepare(Candidate.from_parameters(parameters))
+            return self.config.budget.fits(prepared.artifact.footprint)
+
+        if self._found_anchors is None:
+            self._found_anchors = anchor_parameters(self.config.space, fits)
+        return self._found_anchors
+
+    def _enqueue_anchor(self, pipeline: Pipeline, drawn: int) -> None:
         """Ask for an anchor next, if the study is still so young.
 
         One at a time, and not if a killed process left it waiting: a queue of all would give
@@ -312,8 +324,10 @@ class Search:
         """
         import optuna
 
-        anchors = anchor_parameters(self.config.space)
-        if drawn < len(anchors) and not self._trials(optuna.trial.TrialState.WAITING):
+        if drawn >= MOST_ANCHORS or self._trials(optuna.trial.TrialState.WAITING):
+            return
+        anchors = self._anchors(pipeline)
+        if drawn < len(anchors):
             self._optuna.enqueue_trial(anchors[drawn])
 
     def _trial(self, pipeline: Pipeline, drawn: int, on_progress: OnProgress) -> TrialRecord:
@@ -321,7 +335,7 @@ class Search:
 
         with quiet_optuna():
             self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + drawn)
-            self._enqueue_anchor(drawn)
+            self._enqueue_anchor(pipeline, drawn)
             trial = self._optuna.ask()
             candidate = Candidate.from_parameters(suggest(trial, self.config.space))
         try:

@@ -158,7 +158,8 @@ def test_candidates_of_any_legal_space_are_valid(parameters, data):
 def test_anchors_lie_in_the_space(parameters):
     legal = space(**parameters)
     for anchor in anchor_parameters(legal):
-        assert set(anchor) <= {"width", "sparsity", "precision_tolerance"}
+        known = {"width", "sparsity", "precision_tolerance", "epochs", "learning_rate"}
+        assert set(anchor) <= known
         for name, value in anchor.items():
             spec = legal.parameters[name]
             assert spec.low <= value <= spec.high

@@ -32,19 +32,36 @@ def test_optuna_is_told_the_objectives_and_constraints(study):
 def test_first_candidates_are_the_anchors(study):
     search = Search.open("tiny")
     anchors = anchor_parameters(search.config.space)
-    assert [anchor["width"] for anchor in anchors] == [1.0, 0.5, 0.25]
+    assert [anchor["width"] for anchor in anchors] == [1.0, 0.5, 1.0, 1.0, 0.25]
     for record, anchor in zip(search.records(), anchors, strict=False):
         assert anchor.items() <= record.parameters.items()
-        assert record.parameters["sparsity"] == 0
+    assert [record.parameters["sparsity"] for record in search.records()[:5]] == [0, 0, 0, 0.75, 0]
 
 
 def test_anchors_of_a_narrow_or_fixed_space():
     content = read_space("mlp")
     content["parameters"]["width"] = {"low": 0.3, "high": 0.4}
     anchors = anchor_parameters(parse_space(content, "here"))
-    assert [anchor["width"] for anchor in anchors] == [0.4, 0.3]
+    assert [anchor["width"] for anchor in anchors] == [0.4, 0.3, 0.4, 0.4]
     content["parameters"] = {"width": 0.5}
     assert anchor_parameters(parse_space(content, "here")) == []
+
+
+def test_anchors_are_the_widest_that_fit():
+    space = parse_space(read_space("cnn"), "here")
+
+    def fits(parameters):
+        assert set(parameters) == set(space.parameters)
+        return parameters["width"] <= (0.8 if parameters["sparsity"] else 0.6)
+
+    anchors = anchor_parameters(space, fits)
+    uncompressed, half, few_bits, sparse, _ = (anchor["width"] for anchor in anchors)
+    assert 0.58 < uncompressed <= 0.6
+    assert half == pytest.approx(uncompressed / 2)
+    assert few_bits == uncompressed
+    assert 0.78 < sparse <= 0.8
+    none_fit = anchor_parameters(space, lambda _: False)
+    assert {anchor["width"] for anchor in none_fit} == {0.15}
 
 
 @pytest.mark.parametrize("name", ["nsga2", "random"])
