@@ -26,9 +26,9 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     try:
         result = _call(arguments)
-    except (BrokenPipeError, SystemExit):
-        # The reader of our output has gone, as with `autotiny front … | head`; typer turns that
-        # into SystemExit, and nothing else.
+    except (BrokenPipeError, SystemExit) as error:
+        if not _reader_has_gone(error):
+            return _report(f"a module exited with {error.args}.", 1, debug)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -43,6 +43,19 @@ def _run(arguments: list[str], debug: bool) -> int:
     if result == SearchInterruptedError.exit_code:  # typer turns Ctrl-C into this, in silence
         return _report("interrupted.", result, debug)
     return result
+
+
+def _reader_has_gone(error: BaseException) -> bool:
+    """Whether nobody reads our output any more, as with `autotiny front … | head`.
+
+    Typer turns that into SystemExit.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BrokenPipeError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _call(arguments: list[str]) -> int:

@@ -172,9 +172,10 @@ class Pipeline:
 
         candidate = prepared.candidate
         low_bit = any(precision.weight_bits < 8 for precision in prepared.plan.values())
-        grid_epochs = max(1, round(candidate.epochs * GRID_SHARE)) if low_bit else 0
+        grid_epochs = min(candidate.epochs - 1, max(1, round(candidate.epochs * GRID_SHARE)))
+        grid_epochs = grid_epochs if low_bit else 0
         settings = TrainingSettings(
-            epochs=max(1, candidate.epochs - grid_epochs),
+            epochs=candidate.epochs - grid_epochs,
             learning_rate=candidate.learning_rate,
             batch_size=self._batch_size,
             seed=seed,
@@ -194,6 +195,8 @@ class Pipeline:
         if not low_bit:
             return network, weights
         levels = plan_levels(network, weights, prepared.plan, seed=self._seed)
+        if not grid_epochs:  # a single epoch leaves no time to get used to the grid
+            return network, snap_clustered(weights, levels)
         settings = dataclasses.replace(
             settings,
             epochs=grid_epochs,

@@ -16,8 +16,14 @@ _ANCHORS: tuple[tuple[dict[str, float], float], ...] = (
     ({}, 0.25),
 )
 MOST_ANCHORS = len(_ANCHORS)
-#: They are trained long, at a rate that suits fine-tuning.
-_ANCHOR_TRAINING = {"epochs": float("inf"), "learning_rate": 0.003}
+#: They are trained long, with a teacher, at a rate that suits fine-tuning.
+_ANCHOR_TRAINING = {
+    "sparsity": 0.0,
+    "precision_tolerance": 0.0,
+    "epochs": float("inf"),
+    "learning_rate": 0.003,
+    "distillation_alpha": 0.3,
+}
 #: Halvings that find the widest candidate that fits.
 _BISECTIONS = 6
 
@@ -73,11 +79,9 @@ def anchor_parameters(
     width = space.parameters.get("width")
 
     def anchor(changes: Mapping[str, float], share: float) -> dict[str, Any]:
-        wanted = {"sparsity": 0.0, "precision_tolerance": 0.0, **_ANCHOR_TRAINING, **changes}
-        values = {name: nearest(space, name, value) for name, value in wanted.items()}
-        chosen = {name: value for name, value in values.items() if value is not None}
+        chosen = _complete(space, {**_ANCHOR_TRAINING, **changes})
         if isinstance(width, Range):
-            widest = _widest(space, width, lambda w: fits(_example(space, chosen | {"width": w})))
+            widest = _widest(space, width, lambda w: fits(chosen | {"width": w}))
             chosen["width"] = nearest(space, "width", share * widest)
         return chosen
 
@@ -89,7 +93,11 @@ def anchor_parameters(
 
 
 def _widest(space: SearchSpace, width: Range, fits: Callable[[float], bool]) -> float:
-    """Return the largest width that fits, or the smallest there is; footprints rise with width."""
+    """Return about the largest width that fits, or the smallest there is.
+
+    Footprints rise with width but for a step down where an encoding starts to pay; there the
+    search may end at a width that fits below the step.
+    """
     low, high = float(width.low), float(width.high)
     if fits(nearest(space, "width", high)):
         return high
@@ -99,17 +107,25 @@ def _widest(space: SearchSpace, width: Range, fits: Callable[[float], bool]) -> 
     return low
 
 
-def _example(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all hyperparameters of a candidate that has ``parameters``."""
-    rest: dict[str, Any] = {}
+def _complete(space: SearchSpace, wanted: Mapping[str, float]) -> dict[str, Any]:
+    """Return a value for everything that a space leaves open: as wanted, or near the default."""
+    values: dict[str, Any] = {}
     for name, spec in space.parameters.items():
+        default = RULES[name].default
         if isinstance(spec, Choices):
-            rest[name] = spec.choices[-1]
+            values[name] = default if default in spec.choices else spec.choices[0]
         elif isinstance(spec, Range):
-            rest[name] = nearest(space, name, RULES[name].default)  # type: ignore[arg-type]
-        elif spec is not None:
-            rest[name] = spec
-    return rest | dict(parameters)
+            values[name] = nearest(space, name, wanted.get(name, default))  # type: ignore[arg-type]
+    return values
+
+
+def fixed_parameters(space: SearchSpace) -> dict[str, Any]:
+    """Return the hyperparameters that a space gives one value."""
+    return {
+        name: spec
+        for name, spec in space.parameters.items()
+        if spec is not None and not isinstance(spec, Range | Choices)
+    }
 
 
 def nearest(space: SearchSpace, name: str, wanted: float) -> Any:
@@ -121,7 +137,7 @@ def nearest(space: SearchSpace, name: str, wanted: float) -> Any:
     if spec.step is not None:
         steps = min(round((within - spec.low) / spec.step), int((spec.high - spec.low) / spec.step))
         # 0.95, not 0.9500000000000001, which is beyond a high of 0.95
-        within = max(spec.low, round(spec.low + steps * spec.step, 12))
+        within = min(spec.high, max(spec.low, round(spec.low + steps * spec.step, 12)))
     return int(within) if RULES[name].kind == "int" else float(within)
 
 

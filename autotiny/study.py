@@ -22,11 +22,21 @@ from autotiny.network import Network, fold_batch_norm
 from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime
-from autotiny.sampling import MOST_ANCHORS, anchor_parameters, make_sampler, quiet_optuna, suggest
+from autotiny.sampling import (
+    MOST_ANCHORS,
+    anchor_parameters,
+    fixed_parameters,
+    make_sampler,
+    quiet_optuna,
+    suggest,
+)
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task
+from autotiny.tensorflow_setup import choose_threads, prepare_tensorflow
 
+#: A search goes on after a candidate that fails, but not after so many in a row.
+_MOST_ERRORS = 3
 #: Accuracy told to Optuna for a trial that was never trained; its constraints say why.
 _UNTRAINED = 0.0
 
@@ -36,16 +46,18 @@ class Progress:
     """Where a search is; sent to ``on_progress`` whenever something happened.
 
     Attributes:
-        stage: ``base``, ``sensitivity``, ``train`` or ``trial``.
+        stage: ``base``, ``sensitivity``, ``train``, ``trial`` or ``error``.
         done: Steps done of this stage: epochs, measurements, or finished trials.
         total: Of how many.
         record: The trial that just ended, in stage ``trial``.
+        error: What stopped a candidate, in stage ``error``.
     """
 
     stage: str
     done: int
     total: int
     record: TrialRecord | None = None
+    error: str | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -190,18 +202,28 @@ class Search:
 
         Raises:
             KeyboardInterrupt: On Ctrl-C; every finished trial is stored.
+            Exception: What stopped a candidate, if it stopped several in a row.
         """
         total = trials or self.config.trials
         with self.folder.lock():
             self._close_interrupted()
             started = time.monotonic()
             pipeline: Pipeline | None = None
+            in_a_row = 0
             while (done := len(self.records())) < total:
                 timeout = self.config.timeout_s
                 if timeout is not None and time.monotonic() - started > timeout:
                     break
                 pipeline = pipeline or self.pipeline(on_progress)
-                record = self._trial(pipeline, done + self._errors(), on_progress)
+                try:
+                    record = self._trial(pipeline, done + self.errors(), on_progress)
+                except Exception as error:
+                    in_a_row += 1
+                    if in_a_row == _MOST_ERRORS:
+                        raise
+                    on_progress(Progress("error", done, total, error=str(error)))
+                    continue
+                in_a_row = 0
                 on_progress(Progress("trial", done + 1, total, record))
 
     def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
@@ -245,6 +267,9 @@ class Search:
             cached = self._memory().cache(read_base_model, ignore=["path"])
             base = cached(config.model, config.model_sha256, self.task, samples)
             return base
+        # Also when the cache has it: what follows must run in as many threads as it did.
+        prepare_tensorflow(config.seed)
+        choose_threads(config.space.training.batch_size * self.base_network.macs)
         cached = self._memory().cache(train_base_model, ignore=["on_epoch"])
         base = cached(
             self.task,
@@ -295,10 +320,10 @@ class Search:
         for trial in self._trials(optuna.trial.TrialState.RUNNING):
             self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
-    def _errors(self) -> int:
+    def errors(self) -> int:
         """Return how many candidates ended in an error: they count as drawn, not as trials.
 
-        Otherwise a resumed study would draw the same candidate, and fail, for ever.
+        Otherwise the same candidate would be drawn again, and fail, for ever.
         """
         import optuna
 
@@ -309,7 +334,8 @@ class Search:
         """Return the first candidates; they depend on the study alone, so they are found once."""
 
         def fits(parameters: dict[str, Any]) -> bool:
-            prepared = pipeline.prepare(Candidate.from_parameters(parameters))
+            fixed = fixed_parameters(self.config.space)
+            prepared = pipeline.prepare(Candidate.from_parameters(fixed | parameters))
             return self.config.budget.fits(prepared.artifact.footprint)
 
         if self._found_anchors is None:

@@ -12,12 +12,11 @@ from autotiny.quiet import captured_stderr
 _THREADING_MIN_MACS = 50_000_000
 
 
-def prepare_tensorflow(seed: int, *, work: int = 0) -> Any:
+def prepare_tensorflow(seed: int) -> Any:
     """Import TensorFlow once, quietly and reproducibly, and return it.
 
     Args:
         seed: Of TensorFlow's, numpy's and Python's global generators.
-        work: MACs of one batch; decides, before TensorFlow first runs, if threads are worth it.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works on Keras 2 only
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,9 +29,22 @@ def prepare_tensorflow(seed: int, *, work: int = 0) -> Any:
 
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(seed)
+    return tf
+
+
+def choose_threads(work: int) -> None:
+    """Keep TensorFlow to one thread if batches are small; to be called before it first runs.
+
+    Results depend on the number of threads in their last bits, so a study decides this by its base
+    model alone, and alike in every process that goes on with it.
+
+    Args:
+        work: MACs of one batch of the base model.
+    """
+    import tensorflow as tf
+
     if work < _THREADING_MIN_MACS:
         with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.keras.utils.set_random_seed(seed)
-    return tf

@@ -97,7 +97,7 @@ def train(
     if settings.distillation.alpha > 0 and teacher_logits is None:
         raise ValueError("Distillation needs the teacher's outputs.")
     batch = min(settings.batch_size, len(split))
-    tf = prepare_tensorflow(settings.seed, work=batch * network.macs)
+    tf = prepare_tensorflow(settings.seed)
     steps = len(split) // batch
     loop = _Loop(tf, network, weights, settings, steps)
     x, y = loop.inputs(split.x), tf.constant(split.y)

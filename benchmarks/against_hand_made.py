@@ -94,17 +94,19 @@ def score_one_by_one(tflite: bytes, x: np.ndarray, y: np.ndarray) -> float:
 
 def one_trial(npz: Path, epochs: int) -> tuple[float, float, float, int]:
     """Return the seconds of the base model and of a trial, its accuracy and its image bytes."""
-    from autotiny.base_model import train_base_model
+    from autotiny.base_model import build_base_network, train_base_model
     from autotiny.pipeline import Pipeline, Spending, representative_samples
     from autotiny.runtimes import Target, get_runtime
     from autotiny.space import Candidate, parse_space, read_space
     from autotiny.tasks import load_task
+    from autotiny.tensorflow_setup import choose_threads
 
     started = time.perf_counter()
     task = load_task(str(npz), seed=0)
     # The hand-made network's sizes, its pooling as a stride; full width, so the same work.
     base_options = {"filters": [16, 32], "strides": [1, 2], "head": "flatten", "batch_norm": False}
     space = parse_space(read_space("cnn") | {"base": base_options}, "cnn")
+    choose_threads(space.training.batch_size * build_base_network(task, space).macs)
     base = train_base_model(task, space, representative_samples(task, 0), seed=0)
     once = time.perf_counter() - started
     started = time.perf_counter()

@@ -4,7 +4,7 @@ Task: `tones`, 12 classes of 49x10x1, 2,400 generated samples; base model: a ds_
 that the budget binds. Without: a target that has neither DECODE nor packed 4-bit weights.
 Prints both fronts, and for each model of the front without encodings whether the other front holds
 one that is at least as accurate in no more flash.
-Run: python benchmarks/encodings.py [--filters 128] [--flash 80KB] [--trials 16]
+Run: python benchmarks/encodings.py [--filters 64] [--flash 48KB] [--trials 16]
 """
 
 import argparse
@@ -40,8 +40,8 @@ def front(name: str, options: dict[str, Any], assignments: tuple[str, ...]) -> l
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--filters", type=int, default=128)
-    parser.add_argument("--flash", default="80KB")
+    parser.add_argument("--filters", type=int, default=64)
+    parser.add_argument("--flash", default="48KB")
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -45,17 +45,21 @@ def _run(search: Search, trials: int | None) -> int:
 
 def _announce(search: Search, total: int, done: int) -> None:
     config, task = search.config, search.task
-    limits = ", ".join(
-        f"{name} {format_bytes(size)}"
-        for name, size in (("flash", config.flash_bytes), ("RAM", config.ram_bytes))
-        if size is not None
-    )
+    sizes = {
+        "flash": config.flash_bytes,
+        "RAM": config.ram_bytes,
+        "application flash": config.app_flash_bytes or None,
+        "application RAM": config.app_ram_bytes or None,
+    }
+    limits = [f"{name} {format_bytes(size)}" for name, size in sizes.items() if size is not None]
+    if config.latency_s is not None:
+        limits.append(f"latency {format_seconds(config.latency_s)}")
     shape = "x".join(str(n) for n in task.input_shape)
     target = f"{config.device.name} ({config.device.kernels} kernels)"
     console().print(
         f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "
         f"{len(task.test)} samples of {shape}, {task.classes} classes), {config.base_name}, "
-        f"budget {limits or 'none'}, target {target}, seed "
+        f"budget {', '.join(limits) or 'none'}, target {target}, seed "
         f"{config.seed}" + (f", {done} of {total} trials done" if done else "")
     )
     if config.model is not None:  # low here means that the data is not scaled as the model wants
@@ -72,6 +76,8 @@ def _conclude(search: Search, seconds: float) -> int:
         f"\n{len(records)} trials ({rejected or 'none'} rejected as over budget, untrained) "
         f"in {format_seconds(seconds)}; {len(front)} on the front{':' if front else '.'}"
     )
+    if errors := search.errors():
+        out.print(f"{errors} candidates failed and were left out (see above).")
     if not front:
         print_closest(records, budget)
         return 3

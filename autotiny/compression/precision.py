@@ -68,27 +68,29 @@ def choose_plan(
         tolerance: Largest sum of KL divergences, in nats, 0 or more.
         costs: Bytes of every layer at every precision, and of the code some need once.
     """
-    names = [layer.name for layer in network.weight_layers]
-    options = {name: [_Option(costs.layer_bytes(name, INT8), 0.0, INT8)] for name in names}
+    cost_of: dict[str, dict[LayerPrecision, float]] = {
+        layer.name: {INT8: 0.0} for layer in network.weight_layers
+    }
     for row in table:
         if row.precision in costs.options.get(row.layer, ()):
-            size = costs.layer_bytes(row.layer, row.precision)
-            options[row.layer].append(_Option(size, row.kl_divergence, row.precision))
+            cost_of[row.layer][row.precision] = row.kl_divergence
     # Large layers first: what is left of the tolerance is then spent on small steps.
-    names.sort(key=lambda name: -options[name][0].bytes)
+    names = sorted(cost_of, key=lambda name: -costs.layer_bytes(name, INT8, frozenset()))
     plans = []
     # A part of the runtime is paid once however many layers need it: try every set of parts.
     for parts in _subsets(costs.code_bytes):
         legal = [
             _undominated(
-                option for option in options[name] if costs.needs(option.precision) <= parts
+                _Option(costs.layer_bytes(name, precision, parts), cost, precision)
+                for precision, cost in cost_of[name].items()
+                if costs.needs(precision) <= parts
             )
             for name in names
         ]
         plans.append(_cheapest(legal, tolerance, sum(costs.code_bytes[part] for part in parts)))
     best = min(plans, key=_order)
     chosen = dict(zip(reversed(names), best.precisions(), strict=True))
-    return {name: chosen[name] for name in options if chosen[name] != INT8}
+    return {name: chosen[name] for name in cost_of if chosen[name] != INT8}
 
 
 def _subsets(names: Iterable[str]) -> list[frozenset[str]]:

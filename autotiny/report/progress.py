@@ -17,6 +17,7 @@ _STAGES = {
     "sensitivity": "measuring layer sensitivity",
     "train": "training",
     "trial": "choosing",
+    "error": "choosing",
 }
 
 
@@ -44,6 +45,8 @@ def search_progress(console: Console, total: int, done: int) -> Iterator[OnProgr
 
         def report(step: Step) -> None:
             note = f"{_STAGES[step.stage]} {step.done}/{step.total}"
+            if step.error is not None:
+                bar.console.print(f"a candidate failed: {step.error}")
             if step.record is not None:
                 bar.console.print(trial_line(step.record))
                 bar.update(task, completed=step.done)
@@ -60,7 +63,9 @@ class _Lines:
         self._console, self._stage, self._started = console, "", time.monotonic()
 
     def __call__(self, step: Step) -> None:
-        if step.record is not None:
+        if step.error is not None:
+            self._console.print(f"a candidate failed: {step.error}")
+        elif step.record is not None:
             self._console.print(f"[{step.done}/{step.total}] {trial_line(step.record)}")
         elif step.stage in ("base", "sensitivity") and step.stage != self._stage:
             self._console.print(f"{_STAGES[step.stage]} ({step.total} steps)")

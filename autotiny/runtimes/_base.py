@@ -137,13 +137,14 @@ class PrecisionCosts:
 
     Attributes:
         options: Layer name to the precisions other than int8 that the target can run.
-        layer_bytes: Weight bytes of a layer at a precision.
+        layer_bytes: Weight bytes of a layer at a precision, given the parts of ``code_bytes`` that
+            are linked: compressed storage is to be had only with them.
         code_bytes: Part of the runtime to the bytes it takes once, if anything needs it.
         needs: The parts of ``code_bytes`` that a precision needs.
     """
 
     options: Mapping[str, Sequence[LayerPrecision]]
-    layer_bytes: Callable[[str, LayerPrecision], int]
+    layer_bytes: Callable[[str, LayerPrecision, frozenset[str]], int]
     code_bytes: Mapping[str, int]
     needs: Callable[[LayerPrecision], frozenset[str]]
 

@@ -26,7 +26,7 @@ def load(spec: str, seed: int) -> Task:
             task = function(**arguments)
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"{spec}: the function must return a task; got {one_line(error)}."
             ) from error
@@ -54,7 +54,7 @@ def _find(spec: str) -> Callable[..., object]:
         raise InputError(f"A data function must be written package.module:function; got {spec!r}.")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{spec}: the module must be importable from here; got {one_line(error)}."
         ) from error

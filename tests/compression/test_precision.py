@@ -31,7 +31,7 @@ def problem(sizes, sensitivities, code):
     network = Network((3,), tuple(Dense(name, 3) for name in names))
     options = {name: [p for layer, p in sensitivities if layer == name] for name in names}
     table = [Sensitivity(*key, 0.0, kl) for key, kl in sensitivities.items()]
-    costs = PrecisionCosts(options, lambda layer, p: sizes[layer, p], code, needs)
+    costs = PrecisionCosts(options, lambda layer, p, parts: sizes[layer, p], code, needs)
     return network, table, costs
 
 

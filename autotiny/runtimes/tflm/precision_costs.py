@@ -8,9 +8,9 @@ from autotiny.precision import LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts, Target
 from autotiny.runtimes.tflm.cmsis_nn import extension
 from autotiny.runtimes.tflm.code_size import runtime_bytes
+from autotiny.runtimes.tflm.encodings import HEADER_BYTES
+from autotiny.runtimes.tflm.rewrite import decode_overhead_bytes
 
-#: What a DECODE operator adds to the flatbuffer: operator, two tensors, buffers, header.
-_DECODE_OVERHEAD_BYTES = 120
 #: A 16-bit layer between 8-bit ones: two QUANTIZE operators and their tensors.
 _REQUANTISE_OVERHEAD_BYTES = 160
 _OPERATORS: dict[type, str] = {
@@ -32,9 +32,8 @@ def precision_costs(
     per-tensor dense layers only: nothing else is accepted by TFLM's kernels. Below 4 bits, weights
     are clustered and stored behind DECODE.
 
-    Pruned kernels are stored as a bit mask and values behind the same operator. Where the zeros
-    alone pay for its code it will be there whatever the plan: it is free then, and a pruned layer
-    has to be lowered only if that beats its mask and values.
+    Pruned kernels are stored as a bit mask and values behind the same operator: with it, a pruned
+    layer has to be lowered only if that beats its mask and values.
 
     Args:
         network: Layers in order.
@@ -52,20 +51,15 @@ def precision_costs(
             legal += _CLUSTERED
         return legal
 
-    code = _code_bytes(network, target)
     masked = _masked_bytes(network, target, zeros or {})
-    dense = {name: math.prod(shapes[name]) for name in masked}
-    pruning_pays = sum(dense[name] - masked[name] for name in masked) > code["DECODE"]
-    if pruning_pays:
-        code["DECODE"] = 0
 
-    def layer_bytes(layer: str, precision: LayerPrecision) -> int:
+    def layer_bytes(layer: str, precision: LayerPrecision, parts: frozenset[str]) -> int:
         name = f"{layer}/kernel"
         shape = shapes[name]
         size = math.ceil(math.prod(shape) * precision.weight_bits / 8)
         if precision.clustered:
-            size += _DECODE_OVERHEAD_BYTES + 16 + 2**precision.weight_bits
-        if pruning_pays:
+            size += _decode_bytes() + 2**precision.weight_bits
+        if "DECODE" in parts:
             size = min(size, masked.get(name, size))
         if not precision.clustered:
             size += 4 * (outputs[layer] if len(shape) == 4 else 1)  # a scale a channel
@@ -80,7 +74,7 @@ def precision_costs(
     return PrecisionCosts(
         options={layer.name: options(layer) for layer in network.weight_layers},
         layer_bytes=layer_bytes,
-        code_bytes=code,
+        code_bytes=_code_bytes(network, target),
         needs=needs,
     )
 
@@ -93,10 +87,15 @@ def _masked_bytes(network: Network, target: Target, zeros: Mapping[str, int]) ->
         if not target.has_decode or (isinstance(layer, Dense) and _reads_weights_early(target)):
             continue
         count = math.prod(shapes[name])
-        size = math.ceil(count / 8) + count - zeros.get(name, 0) + 16 + _DECODE_OVERHEAD_BYTES
+        size = math.ceil(count / 8) + count - zeros.get(name, 0) + _decode_bytes()
         if size < count:
             sizes[name] = size
     return sizes
+
+
+def _decode_bytes() -> int:
+    """Return what a DECODE operator adds to the flatbuffer beside values and tables."""
+    return decode_overhead_bytes() + HEADER_BYTES
 
 
 def _reads_weights_early(target: Target) -> bool:

@@ -4,6 +4,9 @@ import pytest
 from helpers_networks import random_samples, random_weights
 
 from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.compression.precision import choose_plan
+from autotiny.compression.sensitivity import Sensitivity
+from autotiny.compression.sparsity import prune
 from autotiny.lowering import activation_ranges, lower
 from autotiny.models import build_network
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
@@ -42,6 +45,12 @@ def image_of(network, plan, target):
     return get_runtime("tflm").pack(lower(folded, weights, plan, ranges), target)
 
 
+def sizes(network, target):
+    """Return the bytes of a layer at a precision, nothing but its own parts linked."""
+    costs = precision_costs(network, target)
+    return lambda layer, precision: costs.layer_bytes(layer, precision, frozenset())
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 def test_options_are_those_that_the_kernels_take(network, target):
     options = precision_costs(network, target).options
@@ -73,11 +82,11 @@ def test_every_option_gives_an_image_that_the_target_runs(network, target):
 def test_bytes_saved_are_near_those_of_the_image(network):
     """Only what the image itself takes: DECODE's code is left out, as `code_bytes` counts it."""
     target = Target(has_decode=False)
-    costs = precision_costs(network, target)
+    size = sizes(network, target)
     dense = len(image_of(network, {}, target).image)
     for layer, precision in [("pointwise0", W4), ("stem", W4), ("classifier", W4), ("stem", A16),
                              ("pointwise0", A16), ("classifier", A16)]:  # fmt: skip
-        saved = costs.layer_bytes(layer, INT8) - costs.layer_bytes(layer, precision)
+        saved = size(layer, INT8) - size(layer, precision)
         really = dense - len(image_of(network, {layer: precision}, target).image)
         assert saved == pytest.approx(really, abs=64), (layer, precision)
 
@@ -88,7 +97,7 @@ def test_bits_are_what_weights_cost():
         (Conv2D("one", 1, (3, 3)), Conv2D("c", 6, (1, 1)), DepthwiseConv2D("d", (3, 3)),
          Pool2D("p", "max"), Dense("out", 3)),
     )  # fmt: skip
-    size = precision_costs(network, Target()).layer_bytes
+    size = sizes(network, Target())
     assert size("one", INT8) == 180 + 4  # one scale, though 20 channels come in
     assert size("c", INT8) == 6 + 24
     assert size("c", W4) == 3 + 24
@@ -109,16 +118,39 @@ def test_code_is_what_the_data_table_says(network):
         assert costs.needs(W4) == costs.needs(INT8) == frozenset()
 
 
-def test_zeros_that_pay_for_decode_make_it_free_and_cap_what_lowering_saves():
+def test_with_decode_a_pruned_layer_takes_its_mask_and_values():
     wide = Network((640,), (Dense("first", 256, "relu"), Dense("second", 256)))
-    shapes = wide.weight_shapes()
-    zeros = {f"{n}/kernel": int(0.8 * shapes[f"{n}/kernel"][0] * 256) for n in ("first", "second")}
-    costs = precision_costs(wide, Target(), zeros)
-    assert costs.code_bytes["DECODE"] == 0
-    pruned = costs.layer_bytes("first", INT8)
-    assert pruned < 0.35 * 640 * 256
+    zeros = {"first/kernel": int(0.8 * 640 * 256)}
+    size = precision_costs(wide, Target(), zeros).layer_bytes
+    linked = frozenset({"DECODE"})
+    assert size("first", INT8, frozenset()) == 640 * 256 + 4
+    assert size("first", INT8, linked) < 0.35 * 640 * 256
     # Three bits a weight take more than a mask and a fifth of the values: nothing is gained.
-    assert costs.layer_bytes("first", CLUSTERED[1]) >= pruned - 4
-    few = precision_costs(wide, Target(), {"first/kernel": 100})
-    assert few.code_bytes["DECODE"] > 0
-    assert few.layer_bytes("first", INT8) == 640 * 256 + 4
+    assert size("first", CLUSTERED[1], linked) >= size("first", INT8, linked) - 4
+    assert size("second", INT8, linked) == 256 * 256 + 4
+
+
+@pytest.mark.parametrize("sparsity", [0.7, 0.9])
+def test_plans_of_pruned_networks_cost_no_more_than_simple_ones(sparsity):
+    """Flash that really results, DECODE's code included, against packed 4 bits throughout."""
+    network = Network((54,), (Dense("a", 300, "relu"), Dense("b", 64, "relu"), Dense("out", 6)))
+    weights = prune(network, random_weights(network), sparsity)
+    zeros = {name: int((array == 0).sum()) for name, array in weights.items()}
+    costs = precision_costs(network, Target(), zeros)
+    table = [
+        Sensitivity(layer, precision, 0.0, 0.01 * (9 - precision.weight_bits))
+        for layer, options in costs.options.items()
+        for precision in options
+        if precision.activation_bits == 8
+    ]
+    runtime = get_runtime("tflm")
+
+    def flash(plan):
+        snapped = snap_clustered(weights, plan_levels(network, weights, plan, seed=0))
+        ranges = activation_ranges(network, snapped, random_samples(network, 8))
+        image = runtime.pack(lower(network, snapped, plan, ranges), Target()).image
+        return runtime.footprint(image, Target()).flash_bytes
+
+    chosen = choose_plan(network, table, 0.15, costs)
+    assert flash(chosen) <= flash({"a": W4, "b": W4, "out": W4}) + 200
+    assert flash(chosen) <= flash({}) + 200
