@@ -264,11 +264,6 @@ class StudyFolder:
         return path.read_bytes()
 
 
-def footprint_to_json(footprint: Footprint) -> dict[str, Any]:
-    """Return a footprint as plain data."""
-    return dataclasses.asdict(footprint)
-
-
 def record_from_trial(trial: Any, study_attributes: Mapping[str, Any]) -> TrialRecord:
     """Return a finished Optuna trial as autotiny sees it.
 

@@ -1,6 +1,8 @@
 """The road of a candidate, from hyperparameters to a scored artifact."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -91,14 +93,35 @@ def test_same_seed_same_artifact(wide):
     assert first.packed.image == again.packed.image
 
 
-def test_preparing_trains_nothing(pipeline, monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("prepare() must not train")
-
-    monkeypatch.setattr("autotiny.training.train", refuse)
-    monkeypatch.setattr("autotiny.training.prepare_tensorflow", refuse)
+def test_a_wider_candidate_is_larger(pipeline):
     small, large = (pipeline.prepare(candidate(width=width)) for width in (0.3, 1.0))
     assert small.artifact.footprint.model_bytes < large.artifact.footprint.model_bytes
+
+
+def test_preparing_trains_nothing():
+    """In a process of its own: there is no TensorFlow that could."""
+    program = """
+import sys
+import numpy as np
+from autotiny.base_model import BaseModel, build_base_network
+from autotiny.lowering import unit_ranges
+from autotiny.network import initial_weights
+from autotiny.pipeline import Pipeline, Spending
+from autotiny.runtimes import Target, get_runtime
+from autotiny.space import Candidate, parse_space, read_space
+from autotiny.tasks import load_task
+
+task = load_task("digits", seed=0)
+network = build_base_network(task, parse_space(read_space("cnn"), "cnn"))
+none = np.zeros((0, 10), np.float32)
+base = BaseModel(network, initial_weights(network, 0), unit_ranges(network), none, none, 0.0)
+pipeline = Pipeline(task, base, (), get_runtime(), Spending(Target()), seed=0, batch_size=32)
+parameters = {"width": 0.5, "sparsity": 0.5}
+assert pipeline.prepare(Candidate.from_parameters(parameters)).artifact.footprint.flash_bytes > 0
+assert "tensorflow" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_pruned_images_shrink_and_training_does_not_undo_it(wide):

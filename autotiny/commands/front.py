@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autotiny.budget import Budget
 from autotiny.commands._options import checked_format, checked_plot
-from autotiny.errors import InputError
+from autotiny.errors import InputError, NothingFitsError
 from autotiny.report.console import console
 from autotiny.report.tables import front_table, front_text, print_closest
 from autotiny.study import Search
@@ -48,4 +48,6 @@ def show_front(
         out.print(front_table(front, budget, width=out.width))
     else:
         print_closest(search.records(), budget)
-    return 0 if front else 3
+    if plot is not None and output == "table":
+        console().print(f"Front drawn to {plot}" if front else "There is no front to draw.")
+    return 0 if front else NothingFitsError.exit_code

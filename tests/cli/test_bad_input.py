@@ -304,3 +304,12 @@ def test_new_study_over_an_old_one(study, refused, tiny):
     sentence = refused("search", *tiny, "--study", "tiny", "--trials", "3")
     assert "`autotiny resume tiny`" in sentence
     assert (study / "config.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["import", "call"])
+def test_a_data_module_that_exits(no_trace, refused, where):
+    body = "import sys\nsys.exit('no data here')\n"
+    if where == "call":
+        body = "import sys\ndef load():\n    sys.exit('no data here')\n"
+    (no_trace / f"leaves_{where}.py").write_text(body)
+    assert "SystemExit" in refused("search", "--data", f"leaves_{where}:load")
