@@ -164,7 +164,8 @@ def _fully_connected(
         return 0
     if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
         return 0  # runs as a 1x1 convolution
-    return 4 * target.shape[-1]
+    # A single output may be a scalar.
+    return 4 * (target.shape[-1] if target.shape else filters.shape[0])
 
 
 def _average_pool(

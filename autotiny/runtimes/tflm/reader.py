@@ -136,9 +136,16 @@ def _operator(table: Table, index: int, codes: tuple[OperatorCode, ...], tensors
     groups = [tuple(table.get(name, ())) for name in ("inputs", "outputs", "intermediates")]
     for indices, lowest in zip(groups, (-1, 0, -1), strict=True):
         check_indices(indices, tensors, f"operator {index}", lowest)
-    kind = UNIONS["Operator.builtin_options"][table.get("builtin_options_type", 0)]
+    kinds, kind = UNIONS["Operator.builtin_options"], table.get("builtin_options_type", 0)
+    if kind >= len(kinds):
+        raise corrupt(
+            f"operator {index} has options of type {kind}, and 0 to {len(kinds) - 1} exist"
+        )
     options = dict(table.get("builtin_options", {}))
     if "custom_options" in table:
         options["custom_options"] = table["custom_options"]
     code = codes[number]
-    return Operator(index, code.name, code.version, groups[0], groups[1], options, kind, groups[2])
+    return Operator(
+        index, code.name, code.version, groups[0], groups[1], options, kinds[kind],
+        groups[2],
+    )  # fmt: skip

@@ -110,6 +110,14 @@ def test_pooling_and_dense_scratch():
     assert [_scratch(packed, t) for t in (REFERENCE, M4, M55)] == [[84], [], []]
 
 
+def test_dense_layer_with_a_scalar_output_has_scratch_for_its_units():
+    b = ModelBuilder()
+    x, w, y = b.tensor([1, 12]), b.constant([1, 12]), b.tensor([])
+    b.operator("FULLY_CONNECTED", [x, w, -1], [y], "FullyConnectedOptions")
+    data = b.finish([x], [y])
+    assert [_scratch(data, t) for t in (REFERENCE, M4, M55)] == [[], [], [4]]
+
+
 def test_per_channel_dense_layers_keep_two_arrays():
     whole, channels = (
         predict_arena(read_model(_one(dense, [1, 8], units=110, per_channel=flag)), REFERENCE)

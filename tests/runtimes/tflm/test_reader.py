@@ -60,6 +60,21 @@ def test_published_models_are_read():
     assert (len(model.tensors), len(model.operators)) == (31, 10)
 
 
+def test_options_of_an_unknown_type_are_refused_even_without_a_table():
+    b = ModelBuilder()
+    x = b.tensor([1, 3])
+    y = dense(b, x, 5)
+    b.graph.operators[0].builtinOptions = None
+    for kind, sound in ((126, True), (127, False), (255, False)):
+        b.graph.operators[0].builtinOptionsType = kind
+        data = b.finish([x], [y])
+        if sound:
+            assert read_model(data).operators[0].options == {}
+            continue
+        with pytest.raises(InputError, match=rf"operator 0 has options of type {kind}, .*\.$"):
+            analyze(data, Target())
+
+
 @pytest.mark.parametrize(
     "data",
     [
