@@ -154,7 +154,11 @@ def search(
     ] = None,
     objectives: Annotated[
         str | None,
-        typer.Option("--objectives", help="What to trade off (default accuracy,flash,ram)."),
+        typer.Option(
+            "--objectives",
+            help="What to trade off: accuracy and any of flash, ram, latency, energy (default "
+            "accuracy,flash,ram).",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -253,7 +257,8 @@ def export(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
     trial: Annotated[int | None, typer.Option("--trial", help="Number of a trial.")] = None,
     pick: Annotated[
-        str | None, typer.Option("--pick", help="From the front: knee, accuracy, flash or ram.")
+        str | None,
+        typer.Option("--pick", help="From the front: knee, accuracy, flash, ram, latency, energy."),
     ] = None,
     target: Annotated[
         str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")

@@ -10,7 +10,7 @@ from autotiny.budget import Budget
 from autotiny.errors import InputError
 from autotiny.runtimes._base import Footprint
 
-Pick = Literal["knee", "accuracy", "flash", "ram"]
+Pick = Literal["knee", "accuracy", "flash", "ram", "latency", "energy"]
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,16 @@ def closest(
 def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     """Return one trial of a front.
 
-    ``accuracy``, ``flash`` and ``ram`` take the best in that respect; ``knee`` the one farthest
-    towards the ideal from the line between the most accurate and the smallest (Kneedle, Satopaa et
-    al. 2011), over flash and accuracy and the members that are best in these two.
+    ``knee`` takes the one farthest towards the ideal from the line between the most accurate and
+    the smallest (Kneedle, Satopaa et al. 2011), over flash and accuracy and the members that are
+    best in these two; all others the best in that respect.
 
     Raises:
-        InputError: If the front is empty.
+        InputError: If the front is empty, or nothing is known in that respect.
     """
     if not front:
         raise InputError("There is nothing to pick: no trained trial fits the budget.")
+    _require_known(front, how)
     if how != "knee":
         return min(
             front, key=lambda r: (objective_value(r, how), -r.score, r.footprint.flash_bytes)
@@ -125,6 +126,20 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     score = np.array([r.score for r in stairs], float)
     gain = _unit(score) - _unit(flash)
     return stairs[int(np.argmax(gain))]
+
+
+def _require_known(front: Sequence[TrialRecord], how: Pick) -> None:
+    """Refuse to pick by what no device gave the figures for."""
+    if how == "latency" and any(r.footprint.latency_s is None for r in front):
+        needs = "a clock"
+    elif how == "energy" and any(r.footprint.energy_mj is None for r in front):
+        needs = "a clock and a known current"
+    else:
+        return
+    raise InputError(
+        f"Picking by {how} needs a study that was searched for a device with {needs}; this one "
+        "was not."
+    )
 
 
 def accuracy_stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -20,8 +20,8 @@ OBJECTIVES = ("accuracy", "flash", "ram")
 POINT = st.tuples(st.sampled_from([0.5, 0.7, 0.9, 0.95]), st.integers(1, 6), st.integers(1, 6))
 
 
-def record(number, accuracy, flash, ram, device=None, latency=None):
-    footprint = Footprint(flash, 0, ram, ram, 0, 0, 0, 0, latency_s=latency)
+def record(number, accuracy, flash, ram, device=None, latency=None, energy=None):
+    footprint = Footprint(flash, 0, ram, ram, 0, 0, 0, 0, latency_s=latency, energy_mj=energy)
     return TrialRecord(number, {}, footprint, accuracy, device, {}, {}, {}, 0.0)
 
 
@@ -95,6 +95,29 @@ def test_pick_takes_the_best_in_that_respect(points, how):
 def test_equal_picks_go_to_the_more_accurate():
     front = [record(0, 0.9, 5, 2), record(1, 0.8, 4, 2)]
     assert pick(front, "ram").number == 0
+
+
+@pytest.mark.parametrize(("how", "number"), [("latency", 1), ("energy", 2)])
+def test_pick_by_time_or_energy(how, number):
+    front = [
+        record(0, 0.9, 5, 2, latency=0.3, energy=0.3),
+        record(1, 0.8, 4, 2, latency=0.1, energy=0.2),
+        record(2, 0.7, 3, 2, latency=0.2, energy=0.1),
+    ]
+    assert pick(front, how).number == number
+
+
+@pytest.mark.parametrize(
+    ("how", "latency", "needs"),
+    [
+        ("latency", None, "a clock;"),
+        ("energy", None, "a clock and"),
+        ("energy", 0.1, "a clock and"),
+    ],
+)
+def test_pick_by_what_is_not_known(how, latency, needs):
+    with pytest.raises(InputError, match=f"Picking by {how} needs .* a device with {needs}"):
+        pick([record(0, 0.9, 5, 2, latency=latency)], how)
 
 
 def test_knee_is_where_accuracy_stops_paying():
