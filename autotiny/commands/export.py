@@ -7,7 +7,7 @@ from autotiny.errors import InputError
 from autotiny.evaluation import device_accuracy
 from autotiny.front import Pick, TrialRecord, pick
 from autotiny.report.console import console
-from autotiny.report.tables import footprint_table
+from autotiny.report.tables import cost_line, footprint_table
 from autotiny.study import Search
 
 
@@ -52,6 +52,8 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     say(footprint_table(record.footprint, config.budget))
+    if costs := cost_line(record.footprint):
+        say(f"  {costs}")
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
     test = manifest.scores["test_accuracy"]
     say(f"  test accuracy       {test:.4f} (measured, {search.runtime.name})")

@@ -6,7 +6,7 @@ from rich.table import Table
 from autotiny.evaluation import device_accuracy
 from autotiny.front import TrialRecord
 from autotiny.report.console import console
-from autotiny.report.tables import footprint_table
+from autotiny.report.tables import cost_line, footprint_table
 from autotiny.study import Search
 
 
@@ -23,6 +23,8 @@ def show_trial(name: str, number: int, test: bool) -> None:
         f"  {footprint.macs:,} MACs, {footprint.params:,} parameters (measured), "
         f"{footprint.instructions:,} instructions per inference (predicted)"
     )
+    if costs := cost_line(footprint):
+        out.print(f"  {costs}")
     if record.accuracy is None:
         out.print("  Never trained: over budget.")
         return

@@ -15,8 +15,12 @@ from autotiny.report.console import console
 from autotiny.runtimes._base import Footprint
 from autotiny.units import format_bytes, format_seconds
 
-#: Characters that the front takes with shares of the budget and MACs.
-_WIDE = 110
+#: Characters that the front takes with shares of the budget and MACs, and with neither.
+_WIDE, _NARROW = 110, 80
+#: Characters that a column of times or energies takes.
+_COST_WIDTH = 10
+#: How weights are stored without a zero taking less room than another value.
+_DENSE = frozenset({"int8", "int4"})
 
 
 def front_row(record: TrialRecord) -> dict[str, Any]:
@@ -63,15 +67,19 @@ def front_table(records: Sequence[TrialRecord], budget: Budget, *, width: int = 
     Args:
         records: Trials, in the order to show them.
         budget: Limits that sizes are shown as shares of, if there is room.
-        width: Characters there are; below 110 shares and MACs are left out.
+        width: Characters there are; below 110 shares and MACs are left out. Latency and energy,
+            shown where known, take 10 each off it, and if that leaves less than 80 the parts of
+            flash and RAM are left out too.
     """
-    wide = width >= _WIDE
+    timed = any(record.footprint.latency_s is not None for record in records)
+    charged = any(record.footprint.energy_mj is not None for record in records)
+    room = width - _COST_WIDTH * (timed + charged)
+    wide, parts = room >= _WIDE, room >= _NARROW or not timed
     table = Table(box=box.SIMPLE_HEAD, caption=_legend(records), caption_justify="left")
     table.caption_style = "dim"
     table.collapse_padding = table.pad_edge = False
-    timed = any(record.footprint.latency_s is not None for record in records)
-    titles = ["trial", "accuracy", "flash", "model", "RAM", "arena"]
-    titles += ["MACs"] * wide + ["latency"] * timed
+    titles = ["trial", "accuracy", "flash", *["model"] * parts, "RAM", *["arena"] * parts]
+    titles += ["MACs"] * wide + ["latency"] * timed + ["energy"] * charged
     for title in titles:
         table.add_column(title, justify="right", min_width=len(title))
     table.add_column("compression", ratio=1)
@@ -82,23 +90,41 @@ def front_table(records: Sequence[TrialRecord], budget: Budget, *, width: int = 
             str(record.number),
             f"{record.score:.4f}",
             f"{footprint.flash_bytes:,}{_share(footprint.flash_bytes, flash)}",
-            f"{footprint.model_bytes:,}",
+            *[f"{footprint.model_bytes:,}"] * parts,
             f"{footprint.ram_bytes:,}{_share(footprint.ram_bytes, ram)}",
-            f"{footprint.arena_bytes:,}",
+            *[f"{footprint.arena_bytes:,}"] * parts,
         ]
         cells += [f"{footprint.macs:,}"] * wide
-        cells += [format_seconds(footprint.latency_s or 0.0)] * timed
+        cells += [_latency(footprint)] * timed + [_energy(footprint)] * charged
         for column, cell in zip(table.columns, cells, strict=False):
             column.min_width = max(column.min_width or 0, len(cell))
         table.add_row(*cells, compression(record))
     return table
 
 
+def _latency(footprint: Footprint) -> str:
+    return "-" if footprint.latency_s is None else format_seconds(footprint.latency_s)
+
+
+def _energy(footprint: Footprint) -> str:
+    return "-" if footprint.energy_mj is None else f"{footprint.energy_mj:.3g} mJ"
+
+
+def cost_line(footprint: Footprint) -> str:
+    """Return latency and energy per inference as far as they are known; empty if neither is."""
+    known = [f"latency {_latency(footprint)}"] * (footprint.latency_s is not None)
+    known += [f"energy {_energy(footprint)}"] * (footprint.energy_mj is not None)
+    return f"{', '.join(known)} per inference (predicted)" if known else ""
+
+
 def compression(record: TrialRecord) -> str:
-    """Return what was done to a trial's model in a few words."""
+    """Return what was done to a trial's model in a few words.
+
+    Sparsity is named only where some weights are stored in a way that zeros make smaller.
+    """
     parameters = record.parameters
     parts = [f"width {parameters['width']:.2f}"] if "width" in parameters else []
-    if parameters.get("sparsity"):
+    if parameters.get("sparsity") and not _DENSE.issuperset(record.encodings.values()):
         parts.append(f"sparsity {parameters['sparsity']:.2f}")
     if parameters.get("distillation_alpha"):
         parts.append("distilled")
@@ -115,10 +141,18 @@ def _share(used: int, limit: int | None) -> str:
 def _legend(records: Sequence[TrialRecord]) -> str:
     scored = any(record.device_accuracy is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
-    return (
+    text = (
         f"accuracy: measured on validation data {where}; sizes in bytes; flash: the model, "
         "measured, and runtime code, from a table; RAM: the arena, predicted for the 32-bit "
         "target, and a reserve for statics and stack"
+    )
+    if all(record.footprint.latency_s is None for record in records):
+        return text
+    charged = any(record.footprint.energy_mj is not None for record in records)
+    return (
+        f"{text}; latency{' and energy' * charged}: predicted from instructions (within 5 % with "
+        "reference kernels, 22 % with CMSIS-NN, 35 % with its vector kernels) and assumed cycles "
+        "per instruction"
     )
 
 

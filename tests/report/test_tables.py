@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from autotiny.front import TrialRecord
 from autotiny.report.tables import (
     closest_table,
     compression,
+    cost_line,
     footprint_table,
     front_row_keys,
     front_table,
@@ -19,13 +21,14 @@ from autotiny.report.tables import (
 from autotiny.runtimes import Footprint
 
 
-def record(number=3, latency=None, **parameters):
+def record(number=3, latency=None, energy=None, stored="pruned", **parameters):
     footprint = Footprint(
         *(10_000, 30_000, 2_000, 2_048, 4_096, 70_000, 900, 1_000_000),
         app_flash_bytes=500,
         latency_s=latency,
+        energy_mj=energy,
     )
-    plan, encodings = {"conv0": "w4a8"}, {"conv0/kernel": "int4", "dense/kernel": "int8"}
+    plan, encodings = {"conv0": "w4a8"}, {"conv0/kernel": "int4", "dense/kernel": stored}
     return TrialRecord(number, parameters, footprint, 0.9, 0.91, plan, encodings, {}, 1.0)
 
 
@@ -58,13 +61,56 @@ def test_front_table_shows_shares_of_the_budget():
     assert "6,144 " in shown
     assert "in the target's runtime" in shown
     assert "latency" not in shown
-    assert "3.2 ms" in text(front_table([record(latency=0.0032)], Budget()))
+    assert "energy" not in shown
+
+
+def test_front_table_shows_what_is_known_of_time_and_energy():
+    timed = text(front_table([record(latency=0.0032)], Budget(), width=200))
+    assert "3.2 ms" in timed
+    assert "latency: predicted from instructions" in " ".join(timed.split())
+    assert "energy" not in timed
+    both = [record(latency=0.0032, energy=0.04712), record(4)]
+    shown = text(front_table(both, Budget(), width=200), width=500)
+    assert re.search(r" 70,000 +3\.2 ms +0\.0471 mJ ", shown)
+    assert re.search(r" 70,000 +- +- ", shown)
+    told = "latency and energy: predicted from instructions (within 5 % with reference kernels"
+    assert told in " ".join(shown.split())
+
+
+def test_front_table_fits_80_columns():
+    records = [record(38, latency=0.0123, energy=0.0123, width=0.5, sparsity=0.65)]
+    shown = text(front_table(records, Budget(81_000, 9_000), width=80), width=80)
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert re.search(r"38 +0\.9100 +40,500 +6,144 +12\.3 ms +0\.0123 mJ +width 0\.50, ", shown)
+    assert "…" not in shown
+    without = text(front_table([record()], Budget(), width=80), width=80)
+    assert "model" in without.splitlines()[1]
+
+
+def test_cost_line_says_what_is_known():
+    assert cost_line(record().footprint) == ""
+    known = cost_line(record(latency=0.0032).footprint)
+    assert known == "latency 3.2 ms per inference (predicted)"
+    known = cost_line(record(latency=0.0032, energy=4.337).footprint)
+    assert known == "latency 3.2 ms, energy 4.34 mJ per inference (predicted)"
 
 
 def test_compression_in_a_few_words():
     told = compression(record(width=0.5, sparsity=0.25, distillation_alpha=0.3))
-    assert told == "width 0.50, sparsity 0.25, distilled, int4"
-    assert compression(record(sparsity=0.0, distillation_alpha=0)) == "int4"
+    assert told == "width 0.50, sparsity 0.25, distilled, int4, pruned"
+    assert compression(record(sparsity=0.0, distillation_alpha=0)) == "int4, pruned"
+
+
+@pytest.mark.parametrize("stored", ["pruned", "huffman", "lut3/channel"])
+def test_sparsity_is_named_where_zeros_take_less_room(stored):
+    told = compression(record(sparsity=0.65, stored=stored))
+    assert told.split(", ") == ["sparsity 0.65", *sorted(["int4", stored])]
+
+
+def test_sparsity_that_no_byte_was_saved_by_is_not_named():
+    assert compression(record(sparsity=0.65, stored="int8")) == "int4"
+    assert compression(record(sparsity=0.65, stored="int4")) == "int4"
 
 
 def test_footprint_adds_up():
