@@ -4,11 +4,10 @@ import dataclasses
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
-from autotiny.runtimes._base import KernelSet, Target
+from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.units import parse_seconds, parse_size
 
 FORMATS = ("table", "json", "csv")
@@ -55,7 +54,8 @@ class Limits:
             target = device.to_target()
             sizes = {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
         if self.kernels is not None:
-            target = dataclasses.replace(target, kernels=_kernels(self.kernels, target.core))
+            kernels = checked_kernels(self.kernels, target.core)
+            target = dataclasses.replace(target, kernels=kernels)
         if self.flash is not None:
             sizes["flash_bytes"] = parse_size(self.flash, name="--flash")
         if self.ram is not None:
@@ -79,15 +79,6 @@ class Limits:
             ),
             "app_ram_bytes": parse_size(self.app_ram or "0", name="--app-ram", allow_zero=True),
         }
-
-
-def _kernels(name: str, core: str) -> KernelSet:
-    if name not in get_args(KernelSet):
-        allowed = ", ".join(get_args(KernelSet))
-        raise InputError(f"--kernels must be one of {allowed}; got {name!r}.")
-    if name == "cmsis-nn" and not core.startswith("cortex-m"):
-        raise InputError(f"--kernels cmsis-nn needs a cortex-m core; the device's is {core}.")
-    return cast(KernelSet, name)
 
 
 def checked_format(output: str, allowed: tuple[str, ...] = FORMATS) -> str:

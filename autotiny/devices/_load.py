@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from autotiny.devices._device import Device
 from autotiny.errors import InputError
+from autotiny.runtimes._base import checked_kernels
 from autotiny.units import parse_size
 
 _FOLDER = Path(__file__).parent
@@ -168,8 +169,7 @@ def _check_consistency(path: Path, device: Device) -> None:
             f"{path}: a refusal must be given if and only if runtime is null; "
             f"got runtime {device.runtime!r} and refusal {device.refusal!r}."
         )
-    if device.kernels == "cmsis-nn" and not device.core.startswith("cortex-m"):
-        raise InputError(f"{path}: cmsis-nn kernels need a cortex-m core; got {device.core!r}.")
+    checked_kernels(device.kernels, device.core, name=f"{path}: kernels")
     if (device.active_ma is None) != (device.supply_v is None):
         raise InputError(
             f"{path}: active_ma and supply_v must be given together; "

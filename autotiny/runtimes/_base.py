@@ -5,7 +5,7 @@ Nothing outside a runtime's own package may assume which runtime it is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,25 @@ class Footprint:
     def ram_bytes(self) -> int:
         """All RAM: arena, runtime statics and stack, and application."""
         return self.arena_bytes + self.overhead_ram_bytes + self.app_ram_bytes
+
+
+def checked_kernels(kernels: str, core: str, *, name: str = "--kernels") -> KernelSet:
+    """Return a kernel set that a core can run.
+
+    Args:
+        kernels: What was asked for.
+        core: CPU, as in ``cortex-m4``.
+        name: Where it was asked for, named in the error.
+
+    Raises:
+        InputError: If there are no such kernels, or they are not for this core.
+    """
+    if kernels not in get_args(KernelSet):
+        allowed = ", ".join(get_args(KernelSet))
+        raise InputError(f"{name} must be one of {allowed}; got {kernels!r}.")
+    if kernels == "cmsis-nn" and not core.startswith("cortex-m"):
+        raise InputError(f"{name} cmsis-nn needs a cortex-m core; the device's is {core}.")
+    return cast(KernelSet, kernels)
 
 
 def latency_s(instructions: int, target: Target) -> float | None:
