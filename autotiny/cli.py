@@ -138,6 +138,7 @@ def search(
     app_ram: AppRam = None,
     latency: Latency = None,
     device: DeviceName = None,
+    kernels: Kernels = None,
     trials: Trials = None,
     timeout: Annotated[
         str | None,
@@ -186,6 +187,7 @@ def search(
         "app_ram": app_ram,
         "latency": latency,
         "device": device,
+        "kernels": kernels,
         "trials": trials,
         "timeout": timeout,
         "study": study,

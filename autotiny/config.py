@@ -20,7 +20,7 @@ from pydantic import (
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
-from autotiny.runtimes._base import Target
+from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.space import (
     SearchSpace,
     first_problem,
@@ -175,7 +175,9 @@ def resolve_config(
 ) -> StudyConfig:
     """Put command-line options, a study file and ``--set`` together.
 
-    In rising order of rank: defaults, study file, options, ``--set``.
+    In rising order of rank: defaults, study file, options, ``--set``. A device counts as the sizes
+    and the target that it sets: one that is typed outranks the file's ``flash``, ``ram`` and
+    ``kernels``, and within one source these outrank the device.
 
     Args:
         options: Options as typed, by the keys of a study file; None is not given.
@@ -187,7 +189,11 @@ def resolve_config(
     """
     merged = read_yaml(config_file) if config_file else {}
     source = f"{config_file}: " if config_file else ""
-    merged |= {key: value for key, value in options.items() if value is not None}
+    typed = {key: value for key, value in options.items() if value is not None}
+    if "device" in typed:
+        merged.pop("device", None)  # need not exist
+    merged = _expanded(merged)
+    merged |= _expanded(typed, merged.get("target"))
     data = str(merged.pop("data", "digits"))
     space = _resolve_space(merged.pop("space", None), data)
     model = merged.get("model")
@@ -198,7 +204,6 @@ def resolve_config(
     study = merged.pop("study", None)
     base = Path(str(model)).stem if model is not None else str(space.get("family"))
     fields["study"] = _default_name(data, base) if study is None else str(study)
-    fields |= _sizes(merged)
     if isinstance(merged.get("objectives"), str):
         merged["objectives"] = [part.strip() for part in merged["objectives"].split(",")]
     try:
@@ -207,24 +212,50 @@ def resolve_config(
         raise InputError(f"{source}{first_problem(error)}") from None
 
 
-def _sizes(merged: dict[str, Any]) -> dict[str, Any]:
-    """Take sizes and times out of ``merged`` and return them as numbers; devices come first."""
-    fields: dict[str, Any] = {}
-    if device := merged.pop("device", None):
-        from autotiny.devices import load_device
+def _expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
+    """Return one source with sizes and times as numbers, and its device as what that sets.
 
-        loaded = load_device(str(device))
-        target = loaded.to_target()
-        fields |= {"target": asdict(target)}
-        fields |= {"flash_bytes": loaded.flash_bytes, "ram_bytes": loaded.ram_bytes}
-    for key, zero in (("flash", False), ("ram", False), ("app_flash", True), ("app_ram", True)):
-        if (value := merged.pop(key, None)) is not None:
-            option = f"--{key.replace('_', '-')}"
-            fields[f"{key}_bytes"] = parse_size(value, name=option, allow_zero=zero)
-    for key in ("latency", "timeout"):
-        if (value := merged.pop(key, None)) is not None:
-            fields[f"{key}_s"] = parse_seconds(value, name=f"--{key}")
+    Args:
+        source: Keys of a study file.
+        target: What lower sources say of the target; None is nothing.
+    """
+    rest = dict(source)
+    fields = _of_device(rest.pop("device", None))
+    kernels = rest.pop("kernels", None)
+    sizes = {
+        f"{key}_bytes": parse_size(value, name=f"--{key.replace('_', '-')}", allow_zero=zero)
+        for key, zero in (("flash", False), ("ram", False), ("app_flash", True), ("app_ram", True))
+        if (value := rest.pop(key, None)) is not None
+    }
+    times = {
+        f"{key}_s": parse_seconds(value, name=f"--{key}")
+        for key in ("latency", "timeout")
+        if (value := rest.pop(key, None)) is not None
+    }
+    fields = fields | rest | sizes | times
+    if kernels is not None:
+        fields["target"] = _with_kernels(fields.get("target", target), str(kernels))
     return fields
+
+
+def _of_device(device: Any) -> dict[str, Any]:
+    if device is None:
+        return {}
+    from autotiny.devices import load_device
+
+    loaded = load_device(str(device))
+    target = asdict(loaded.to_target())
+    return {"target": target, "flash_bytes": loaded.flash_bytes, "ram_bytes": loaded.ram_bytes}
+
+
+def _with_kernels(target: Any, kernels: str) -> Any:
+    """Return a target with other kernels; one that is no mapping is left for validation."""
+    if target is None:
+        target = asdict(Target())
+    if not isinstance(target, dict):
+        return target
+    core = str(target.get("core", Target().core))
+    return {**target, "kernels": checked_kernels(kernels, core)}
 
 
 def _resolve_space(space: Any, data: str) -> dict[str, Any]:

@@ -50,6 +50,61 @@ def test_device_sets_what_options_override():
     assert config.objectives == ("accuracy", "latency")
 
 
+def test_a_device_that_is_typed_outranks_what_the_file_says_of_one(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "device: no-such-board\nflash: 10KB\nram: 5KB\napp_ram: 1KB\nkernels: cmsis-nn\n"
+    )
+    device = load_device("esp32")
+    config = resolve(config_file=path, device="esp32", ram="7KB")
+    assert config.budget == Budget(device.flash_bytes, 7 * 1024)
+    assert config.device == device.to_target()
+    assert config.app_ram_bytes == 1024
+
+
+def test_sizes_outrank_the_device_beside_them(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("device: nrf52840\nflash: 10KB\n")
+    config = resolve(config_file=path)
+    assert config.budget == Budget(10 * 1024, load_device("nrf52840").ram_bytes)
+    config = resolve(config_file=path, flash="20KB")
+    assert config.flash_bytes == 20 * 1024
+
+
+def test_a_stored_configuration_is_a_study_file_that_options_outrank(tmp_path):
+    path = tmp_path / "config.yaml"
+    save_config(resolve(device="rp2040", flash="10KB"), path)
+    device = load_device("nrf52840")
+    assert resolve(config_file=path, flash="20KB").flash_bytes == 20 * 1024
+    config = resolve(config_file=path, device="nrf52840")
+    assert config.budget == Budget(device.flash_bytes, device.ram_bytes)
+    assert config.device == device.to_target()
+
+
+@pytest.mark.parametrize("kernels", ["reference", "cmsis-nn"])
+def test_kernels_outrank_the_device(tmp_path, kernels):
+    path = tmp_path / "study.yaml"
+    path.write_text("device: nrf52840\n")
+    expected = dataclasses.replace(load_device("nrf52840").to_target(), kernels=kernels)
+    assert resolve(device="nrf52840", kernels=kernels).device == expected
+    assert resolve(config_file=path, kernels=kernels).device == expected
+    assert resolve(kernels=kernels).device == Target(kernels=kernels)
+    path.write_text(f"device: nrf52840\nkernels: {kernels}\n")
+    assert resolve(config_file=path).device == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"kernels": "fast"}, "--kernels must be one of reference, cmsis-nn; got 'fast'"),
+        ({"kernels": "cmsis-nn", "device": "esp32"}, "needs a cortex-m core; .* is xtensa-lx6"),
+    ],
+)
+def test_kernels_that_the_core_cannot_run(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        resolve(**options)
+
+
 def test_assignments_reach_every_part():
     config = resolve(
         *("base.filters=[8, 16]", "base.strides=[1, 2]", "training.epochs=3"),
