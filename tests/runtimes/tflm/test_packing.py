@@ -44,6 +44,12 @@ def test_ds_cnn_shrinks_without_a_changed_bit(ds_cnn):
     same(ds_cnn, dense.image)
 
 
+def test_clustered_layers_of_one_size_differ_so_that_none_is_stored_twice():
+    model = read_model(with_weights(autoencoder(), clustered(16)))
+    weights = [model.input(operator, 1).data for operator in model.operators]
+    assert len(set(weights)) == len(weights) == 10
+
+
 @pytest.mark.parametrize(
     ("name", "share"),
     [
