@@ -269,7 +269,7 @@ def test_unknown_trial(study, refused):
 
 def test_unknown_pick(study, refused):
     sentence = refused("export", "tiny", "--pick", "best", "--out", "fw")
-    assert "knee, accuracy, flash, ram; got 'best'" in sentence
+    assert "knee, accuracy, flash, ram, latency, energy; got 'best'" in sentence
 
 
 def test_output_folder(study, refused, cli):

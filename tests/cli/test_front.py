@@ -178,3 +178,28 @@ def test_front_of_one_objective(study, cli):
     assert len(rows) == 1
     best = max(r.accuracy for r in Search.open("tiny").records())
     assert np.isclose(rows[0]["accuracy_litert"], best)
+
+
+def test_time_and_energy_are_shown_and_picked_by(cli, folder):
+    options = ("--space", "mlp", "--set", "base.units=[8]", "--set", "training.epochs=1")
+    options += ("--set", "epochs=1", "--trials", "3", "--study", "timed")
+    options += ("--device", "stm32l4r5zi", "--kernels", "reference")
+    code, out, err = cli("search", *options, "--objectives", "accuracy,energy")
+    assert code == 0, err
+    assert "target stm32l4r5zi (reference kernels)" in out
+    assert "latency and energy: predicted" in " ".join(out.split())
+    code, out, _ = cli("front", "timed", "--format", "json")
+    least = min(json.loads(out), key=lambda row: row["energy_mj"])
+    told = f"energy {least['energy_mj']:.3g} mJ per inference (predicted)"
+    for how in ("energy", "latency"):
+        code, out, err = cli("export", "timed", "--pick", how, "--out", how)
+        assert (code, err) == (0, "")
+        assert f"Trial {least['trial']} of timed" in out
+        assert told in out
+    assert told in cli("show", "timed", "--trial", least["trial"])[1]
+
+
+@pytest.mark.parametrize("how", ["latency", "energy"])
+def test_no_pick_by_time_without_a_clock(study, refused, how):
+    sentence = refused("export", "tiny", "--pick", how, "--out", "fw")
+    assert f"Picking by {how} needs a study that was searched for a device" in sentence
