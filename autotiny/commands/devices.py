@@ -20,6 +20,8 @@ _COLUMNS: dict[str, JustifyMethod] = {
 }  # fmt: skip
 #: Narrower consoles get no titles.
 _WIDE = 120
+#: A device's notes are folded at this, even where nothing else is.
+_NOTES = 100
 
 
 def list_devices(output: str) -> None:
@@ -61,9 +63,12 @@ def show_device(name_or_path: str, output: str) -> None:
         if field.name not in ("name", "title", "notes", "refusal"):
             value = _value(field.name, getattr(device, field.name))
             table.add_row(field.name, value, device.notes.get(field.name, ""))
-    out.print(table)
+    width = min(out.width, _NOTES)
+    out.print(table, width=width)
     if device.runtime is None:
-        out.print(f"{device.name} cannot run models: {device.refusal}", style="bold red")
+        out.print(
+            f"{device.name} cannot run models: {device.refusal}", style="bold red", width=width
+        )
 
 
 def _table(devices: Sequence[Device], *, wide: bool) -> Table:

@@ -33,6 +33,7 @@ def test_one_device_in_full(cli, name):
     code, out, err = cli("devices", name)
     assert (code, err) == (0, "")
     device = load_device(name)
+    assert max(len(line) for line in out.splitlines()) <= 100
     text = " ".join(out.split())
     for words in (device.title, device.part, device.datasheet, *device.notes.values()):
         assert " ".join(words.split()) in text
