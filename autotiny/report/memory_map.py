@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from autotiny.errors import InputError
 from autotiny.report.figure import INK, figure
-from autotiny.runtimes._analysis import Analysis, Buffer
+from autotiny.runtimes._analysis import Analysis, Buffer, BufferKind
 from autotiny.units import format_bytes
 from autotiny.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {
+_COLOURS: dict[BufferKind, str] = {
     "input or output": "#a5d6a7",
     "activation": "#90caf9",
     "decoded weights": "#ce93d8",
@@ -68,7 +68,7 @@ def draw_memory_map(verdict: Verdict, path: Path) -> None:
         axes = drawn.add_subplot()
         _set_axes(axes, verdict.analysis, arena)
         _draw_tail(axes, arena)
-        boxes = [_draw_buffer(axes, b, verdict.analysis) for b in verdict.analysis.buffers]
+        boxes = [_draw_buffer(axes, b) for b in verdict.analysis.buffers]
         _draw_lines(axes, arena)
         _draw_legend(axes, verdict.analysis, arena)
         axes.set_title(f"{verdict.name}: tensor arena over time", loc="left", pad=30)
@@ -131,23 +131,13 @@ def _band_label(axes: "Axes", arena: _Arena, bottom: int, top: int, text: str) -
         )  # fmt: skip
 
 
-def _kind(buffer: Buffer, analysis: Analysis) -> str:
-    if buffer.tensor is None:
-        return "scratch"
-    last = len(analysis.layers)
-    if buffer.first <= 0 or buffer.first == last:
-        return "input or output"
-    decoded = analysis.layers[buffer.first - 1].operator == "TFLM_DECODE"
-    return "decoded weights" if decoded else "activation"
-
-
-def _draw_buffer(axes: "Axes", buffer: Buffer, analysis: Analysis) -> Any:
+def _draw_buffer(axes: "Axes", buffer: Buffer) -> Any:
     from matplotlib.patches import Rectangle
 
     first, last = max(buffer.first, 0), max(buffer.last, 0)
     box = Rectangle(
         (first - 0.47, buffer.offset / _KIB), last - first + 0.94, buffer.size / _KIB,
-        facecolor=_COLOURS[_kind(buffer, analysis)], edgecolor="white", linewidth=1, zorder=2,
+        facecolor=_COLOURS[buffer.kind], edgecolor="white", linewidth=1, zorder=2,
     )  # fmt: skip
     axes.add_patch(box)
     return box
@@ -181,7 +171,7 @@ def _spread(places: Sequence[float], gap: float) -> list[float]:
 def _draw_legend(axes: "Axes", analysis: Analysis, arena: _Arena) -> None:
     from matplotlib.patches import Patch
 
-    kinds = {_kind(buffer, analysis) for buffer in analysis.buffers}
+    kinds = {buffer.kind for buffer in analysis.buffers}
     handles = [Patch(color=colour, label=k) for k, colour in _COLOURS.items() if k in kinds]
     handles.append(Patch(color=_TAIL, label=f"persistent tail, {arena.tail:,} B"))
     axes.legend(

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from autotiny.runtimes._base import Footprint
+
+#: What a planned buffer holds.
+BufferKind = Literal["input or output", "activation", "decoded weights", "scratch"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Buffer:
         first: First step it lives in; step 0 is the model's input, operator i runs in step i + 1.
         last: Last step it lives in.
         offset: Bytes from the start of the arena.
+        kind: What it holds.
     """
 
     name: str
@@ -25,6 +30,7 @@ class Buffer:
     first: int
     last: int
     offset: int = 0
+    kind: BufferKind = "activation"
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class LayerAnalysis:
         arena_bytes: Arena while it runs: buffers that live then, and the tail; None if unknown.
         macs: Multiply-accumulate operations.
         instructions: Predicted CPU instructions; None if there is no fit.
-        share: Its share of the predicted instructions, 0..1; None if there is no fit.
+        share: Its share of the model's instructions, 0..1; None if any operator has no fit.
     """
 
     index: int
@@ -109,8 +115,10 @@ class Analysis:
         overhead_ram_bytes: Reserve for the runtime's statics and stack.
         macs: Multiply-accumulate operations per inference that are known.
         params: Weight and bias values.
-        instructions: CPU instructions per inference that are predicted.
-        instructions_error: Known relative error of that prediction for a whole model.
+        instructions: CPU instructions per inference of the operators that have a fit.
+        instructions_error: Known relative error of that prediction for a whole model; None if it
+            is not known, since something lies beyond what was measured.
+        arena_note: How exact the arena's prediction was where it was measured.
         footprint: All of it as a footprint; None if a size is unknown.
         breakdown: What the file's bytes are for.
         layers: Every operator.
@@ -128,7 +136,8 @@ class Analysis:
     macs: int
     params: int
     instructions: int
-    instructions_error: float
+    instructions_error: float | None
+    arena_note: str
     footprint: Footprint | None
     breakdown: Breakdown
     layers: tuple[LayerAnalysis, ...]

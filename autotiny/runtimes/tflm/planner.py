@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._analysis import Buffer
+from autotiny.runtimes._analysis import Buffer, BufferKind
 from autotiny.runtimes.tflm.reader import Model
 
 #: Planned buffers and the head are multiples of this.
@@ -66,7 +66,7 @@ def head_bytes(buffers: Sequence[Buffer]) -> int:
 
 def _scratch_buffer(request: Scratch) -> Buffer:
     step = request.operator + 1
-    return Buffer(request.name, None, align_up(request.size_bytes), step, step)
+    return Buffer(request.name, None, align_up(request.size_bytes), step, step, kind="scratch")
 
 
 def _tensor_buffers(model: Model) -> list[Buffer]:
@@ -83,6 +83,7 @@ def _tensor_buffers(model: Model) -> list[Buffer]:
                 last[index] = step
     for index in model.outputs:
         last[index] = len(model.operators)
+    decoded = {i for op in model.operators if op.name == "TFLM_DECODE" for i in op.outputs}
     return [
         Buffer(
             tensor.name or f"tensor {tensor.index}",
@@ -90,10 +91,17 @@ def _tensor_buffers(model: Model) -> list[Buffer]:
             align_up(tensor.nbytes),
             first.get(tensor.index, -1),
             last.get(tensor.index, -1),
+            kind=_kind(model, tensor.index, decoded),
         )
         for tensor in model.tensors
         if (tensor.data is None or tensor.offset_data) and not tensor.is_variable and tensor.nbytes
     ]
+
+
+def _kind(model: Model, index: int, decoded: set[int]) -> BufferKind:
+    if index in (*model.inputs, *model.outputs):
+        return "input or output"
+    return "decoded weights" if index in decoded else "activation"
 
 
 def _place(buffers: list[Buffer]) -> tuple[Buffer, ...]:
