@@ -94,9 +94,10 @@ class Verdict:
             least = "at least " if self._unknown else ""
             return f"{self.name} does not fit {where}: it lacks {least}{_listed(self.lacks)}."
         if self._unknown:
+            unknown = _and([_NAMES[name] for name in self._unknown])
             return (
-                f"{self.name}: whether it fits {where} cannot be said, since its "
-                f"{' and '.join(_NAMES[name] for name in self._unknown)} is not fully known."
+                f"{self.name}: whether it fits {where} cannot be said, since not all of its "
+                f"{unknown} is known."
             )
         return f"{self.name} fits {where}: it takes {self._cost()}."
 

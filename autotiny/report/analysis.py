@@ -8,7 +8,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from autotiny.report.analysis_data import ARENA_EXACT, breakdown_parts, shape_text
+from autotiny.report.analysis_data import (
+    breakdown_parts,
+    instructions_error,
+    latency_error,
+    shape_text,
+)
 from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.units import format_seconds
 from autotiny.verdict import Verdict
@@ -166,7 +171,7 @@ def _bits(layer: LayerAnalysis) -> str:
 
 def legend(verdict: Verdict) -> list[str]:
     """Return the lines that say where the figures come from and how wrong they may be."""
-    analysis, target = verdict.analysis, verdict.target
+    analysis, least = verdict.analysis, "" if verdict.all_timed else "at least "
     layers = (
         "bits: of weights (w) and activations (a); stored: encoding of the weights; weights: bytes "
         "in the file with biases; arena: in use while the operator runs, * the most; share: of "
@@ -174,17 +179,18 @@ def legend(verdict: Verdict) -> list[str]:
     )
     sizes = (
         "measured: the file and its parts, MACs, parameters; predicted: runtime code (from a table "
-        f"of measured operators), arena on a 32-bit target ({ARENA_EXACT[target.kernels]})"
+        f"of measured operators), arena on a 32-bit target ({analysis.arena_note})"
     )
     work = (
-        f"{analysis.macs:,} MACs, {analysis.params:,} parameters, {analysis.instructions:,} "
-        f"instructions per inference (predicted, whole model within "
-        f"{analysis.instructions_error:.0%})"
+        f"{analysis.macs:,} MACs, {analysis.params:,} parameters, {least}"
+        f"{analysis.instructions:,} instructions per inference (predicted, "
+        f"{instructions_error(verdict)})"
     )
-    return [layers, sizes, work, *_time_lines(verdict)]
+    return [layers, sizes, work, *time_lines(verdict)]
 
 
-def _time_lines(verdict: Verdict) -> list[str]:
+def time_lines(verdict: Verdict) -> list[str]:
+    """Return how time and energy are predicted, and what makes them wrong; none without a clock."""
     target = verdict.target
     if target.clock_hz is None:
         return []
@@ -192,6 +198,7 @@ def _time_lines(verdict: Verdict) -> list[str]:
         f"time: instructions x {target.cycles_per_instruction:g} cycles (assumed) at "
         f"{target.clock_hz / 1e6:g} MHz (datasheet)"
     )
-    if verdict.energy_mj is None:
-        return [f"{time}; energy: unknown, since the device states no current"]
-    return [f"{time}; energy: time x {target.active_ma:g} mA x {target.supply_v:g} V (datasheet)"]
+    energy = "unknown, since the device states no current"
+    if verdict.energy_mj is not None:
+        energy = f"time x {target.active_ma:g} mA x {target.supply_v:g} V (datasheet)"
+    return [f"{time}; energy: {energy}", f"error of time and energy: {latency_error(verdict)}"]

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from autotiny.runtimes._analysis import LayerAnalysis
-from autotiny.runtimes._base import KernelSet
 from autotiny.verdict import Verdict
 
 #: How each figure came to be.
@@ -28,11 +27,6 @@ ORIGINS: Mapping[str, str] = {
     "instructions": "predicted",
     "latency_s": "predicted",
     "energy_mj": "predicted",
-}
-#: In how many of the models that were measured the predicted arena is the target's, to the byte.
-ARENA_EXACT: Mapping[KernelSet, str] = {
-    "reference": "exact in 21 of 22 measured models",
-    "cmsis-nn": "exact in 17 of 20 measured models",
 }
 
 
@@ -62,10 +56,8 @@ def analysis_json(verdict: Verdict) -> str:
         "ram_bytes": verdict.ram_bytes,
         "macs": analysis.macs,
         "params": analysis.params,
-        "instructions": analysis.instructions,
-        "instructions_error": analysis.instructions_error,
-        "latency_s": verdict.latency_s,
-        "energy_mj": verdict.energy_mj,
+        "arena_note": analysis.arena_note,
+        **_costs(verdict),
         "breakdown": breakdown_parts(verdict),
         "layers": [dataclasses.asdict(layer) for layer in analysis.layers],
         "memory_map": [dataclasses.asdict(buffer) for buffer in analysis.buffers],
@@ -73,6 +65,40 @@ def analysis_json(verdict: Verdict) -> str:
         "unaccounted": list(analysis.unaccounted),
     }
     return json.dumps(data, indent=2)
+
+
+def _costs(verdict: Verdict) -> dict[str, Any]:
+    """Return instructions, time and energy, null unless every operator is predicted."""
+    analysis, known = verdict.analysis, verdict.all_timed
+    latency, energy = verdict.latency_s, verdict.energy_mj
+    return {
+        "instructions": analysis.instructions if known else None,
+        "instructions_error": analysis.instructions_error,
+        "latency_s": latency if known else None,
+        "latency_error": None if latency is None else latency_error(verdict),
+        "energy_mj": energy if known else None,
+        "energy_error": None if energy is None else energy_error(verdict),
+    }
+
+
+def instructions_error(verdict: Verdict) -> str:
+    """Return how wrong the instructions may be."""
+    error = verdict.analysis.instructions_error
+    return "error unknown" if error is None else f"whole model within {error:.0%}"
+
+
+def latency_error(verdict: Verdict) -> str:
+    """Return what makes the time wrong."""
+    cycles = verdict.target.cycles_per_instruction
+    return (
+        f"that of instructions ({instructions_error(verdict)}) and of the "
+        f"{cycles:g} cycles per instruction, which are assumed"
+    )
+
+
+def energy_error(verdict: Verdict) -> str:
+    """Return what makes the energy wrong."""
+    return f"that of time: {latency_error(verdict)}; and of the datasheet's current"
 
 
 def breakdown_parts(verdict: Verdict) -> dict[str, int]:

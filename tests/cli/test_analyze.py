@@ -214,6 +214,44 @@ def test_unknown_operator_is_named_and_never_counted_as_nothing(cli, write, anal
     assert "unknown" in out
 
 
+def test_total_that_lacks_an_operator_is_null_and_at_least(cli, write, analysed):
+    b = ModelBuilder()
+    x = b.tensor([1, 4, 4, 2])
+    y, z = conv(b, x, 2), b.tensor([1, 4, 4, 2])
+    b.operator("TANH", [y], [z])
+    name = write(b.finish([x], [z]))
+    found = analysed(name, "--device", "nrf52840", "--latency", "1s", code=3)
+    figures = ("instructions", "instructions_error", "latency_s", "energy_mj")
+    assert [found[key] for key in figures] == [None] * 4
+    assert [layer["share"] for layer in found["layers"]] == [None, None]
+    assert found["fits"] is None
+    found = analysed(name, "--device", "nrf52840", "--latency", "1us", code=3)
+    assert found["fits"] is False
+    assert found["lacks"]["latency_s"] > 0
+    assert "lacks at least" in found["verdict"]
+    out = cli("analyze", name, "--device", "nrf52840")[1]
+    assert "time per inference (at least)" in out
+    assert re.search(r"at least [\d,]+ instructions .*error unknown", out)
+    assert "100.0%" not in out
+    assert "within" not in out
+
+
+def test_error_of_time_and_energy_is_stated_beside_them(cli, model, analysed):
+    found = analysed(model, "--device", "nrf52840")
+    cycles = f"{found['target']['cycles_per_instruction']:g} cycles per instruction"
+    for key in ("latency_error", "energy_error"):
+        assert "within 22%" in found[key]
+        assert cycles in found[key]
+    assert "current" in found["energy_error"]
+    assert "17 of 20" in found["arena_note"]
+    for command in ("analyze", "check"):
+        out = cli(command, model, "--device", "nrf52840")[1]
+        assert f"error of time and energy: {found['latency_error']}" in out
+        assert "error of time" not in cli(command, model)[1]
+    found = analysed(model)
+    assert (found["latency_error"], found["energy_error"]) == (None, None)
+
+
 def test_unknown_costs_never_fit(cli, write, analysed):
     name = write(float_model())
     found = analysed(name, "--flash", "1MB", "--ram", "1MB", code=3)
@@ -222,6 +260,7 @@ def test_unknown_costs_never_fit(cli, write, analysed):
         code, out, _ = cli(command, name, "--flash", "1MB")
         assert code == 3
         assert "whether it fits" in out.splitlines()[0]
+        assert "not all of its flash is known" in out.splitlines()[0]
     small = ("--flash", "1KB", "--app-flash", "1KB")
     assert analysed(name, *small, code=3)["fits"] is False
     assert "lacks at least" in cli("check", name, *small)[1].splitlines()[0]

@@ -3,11 +3,13 @@
 What cannot be said is None, and ``Analysis.unaccounted`` says why in a sentence.
 """
 
+from dataclasses import replace
+
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Analysis, LayerAnalysis
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import code_size, instructions, legality
-from autotiny.runtimes.tflm.arena import Arena
+from autotiny.runtimes.tflm.arena import EXACT, Arena
 from autotiny.runtimes.tflm.breakdown import break_down
 from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
 from autotiny.runtimes.tflm.runtime import TflmRuntime, make_footprint, overhead_ram_bytes
@@ -32,7 +34,7 @@ def analyze(
     """
     model = read_model(data)
     caveat = instructions.core_caveat(target)
-    missing: list[str] = [caveat] if caveat else []
+    missing = [*([caveat] if caveat else []), *_dynamic_inputs(model)]
     refusal = _refusal(model, target)
     runtime_bytes = _runtime_bytes(model, target, missing)
     arena, trouble = _arena(data, model, target, missing)
@@ -52,14 +54,33 @@ def analyze(
         macs=work.macs,
         params=instructions.parameter_count(model),
         instructions=work.instructions,
-        instructions_error=instructions.relative_error(target),
+        # The error was measured on int8 models whose operators all have a fit.
+        instructions_error=(
+            None if caveat or work.unaccounted else instructions.relative_error(target)
+        ),
+        arena_note=EXACT[target.kernels],
         footprint=footprint,
         breakdown=break_down(data),
-        layers=_layers(model, target, arena, work.instructions),
+        layers=_layers(model, target, arena),
         buffers=arena.buffers if arena else (),
         refusal=refusal or trouble,
         unaccounted=(*missing, *work.unaccounted),
     )
+
+
+def _dynamic_inputs(model: Model) -> list[str]:
+    """Return a sentence for each input with dynamic dimensions; the batch is always 1."""
+    found = []
+    for tensor in (model.tensors[index] for index in model.inputs):
+        if any(size < 0 for size in tensor.signature[1:]):
+            name = "".join(c if c.isprintable() else "?" for c in tensor.name[:100])
+            signature = "x".join("?" if size < 0 else str(size) for size in tensor.signature)
+            shape = "x".join(map(str, tensor.shape))
+            found.append(
+                f"Input {name or tensor.index}: its shape {signature} is dynamic, and all figures "
+                f"are for {shape}, which the file states."
+            )
+    return found
 
 
 def _refusal(model: Model, target: Target) -> str | None:
@@ -100,16 +121,20 @@ def _arena(
     return arena, None
 
 
-def _layers(
-    model: Model, target: Target, arena: Arena | None, total: int
-) -> tuple[LayerAnalysis, ...]:
+def _layers(model: Model, target: Target, arena: Arena | None) -> tuple[LayerAnalysis, ...]:
+    """Return every operator; shares only of a total that is fully known."""
     decoders = {index: op for op in model.operators if op.name == "TFLM_DECODE"
                 for index in op.outputs}  # fmt: skip
-    return tuple(_layer(model, op, target, arena, total, decoders) for op in model.operators)
+    layers = [_layer(model, op, target, arena, decoders) for op in model.operators]
+    known = [layer.instructions for layer in layers if layer.instructions is not None]
+    total = sum(known)
+    if len(known) < len(layers) or not total:
+        return tuple(layers)
+    return tuple(replace(layer, share=(layer.instructions or 0) / total) for layer in layers)
 
 
 def _layer(
-    model: Model, operator: Operator, target: Target, arena: Arena | None, total: int,
+    model: Model, operator: Operator, target: Target, arena: Arena | None,
     decoders: dict[int, Operator],
 ) -> LayerAnalysis:  # fmt: skip
     parameters = instructions.parameter_inputs(model, operator)
@@ -134,7 +159,7 @@ def _layer(
         arena_bytes=_live_bytes(arena, operator.index + 1),
         macs=work.macs,
         instructions=work.instructions if known else None,
-        share=work.instructions / total if known and total else None,
+        share=None,
     )
 
 
@@ -168,8 +193,9 @@ def _encoding(model: Model, index: int, decoders: dict[int, Operator]) -> str:
     kind = _DECODE_TYPES.get(ancillary[0], "unknown")
     if kind != "lut":
         return kind
-    # Byte 5 holds the index bits, byte 6 the entries of a table; tables follow the header.
-    bits, entries = ancillary[5] & 7, ancillary[6]
-    width = max(1, TYPE_BITS.get(model.tensors[index].type, 8) // 8)
-    tables = (len(ancillary) - _DECODE_HEADER_BYTES) // max(1, entries * width)
-    return f"lut{bits}/channel" if tables > 1 else f"lut{bits}"
+    # Byte 5 holds the index bits, byte 6 the distance of two tables; the runtime takes one table
+    # for each scale of the decoded tensor, and a distance of 0 makes them all the same.
+    bits, stride = ancillary[5] & 7, ancillary[6]
+    if len(model.tensors[index].scales) <= 1:
+        return f"lut{bits}"
+    return f"lut{bits}/channel" if stride else f"lut{bits}/shared"

@@ -7,11 +7,12 @@ arm-none-eabi-gcc 12.2: exact in 21 of 22 models with the reference kernels and 
 CMSIS-NN.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Buffer
-from autotiny.runtimes._base import Target
+from autotiny.runtimes._base import KernelSet, Target
 from autotiny.runtimes.tflm import cmsis_nn
 from autotiny.runtimes.tflm.planner import align_up, head_bytes, plan
 from autotiny.runtimes.tflm.reader import Model, Operator
@@ -25,6 +26,13 @@ _TEMPORARY_TENSOR = 44
 #: Scratch requests of one operator while it prepares: 12 of 12 bytes.
 _SCRATCH_REQUESTS = 144
 _SOFTMAX_TABLE = 1026
+
+
+#: In how many of the models that were measured the predicted arena is the target's, to the byte.
+EXACT: Mapping[KernelSet, str] = {
+    "reference": "exact in 21 of 22 measured models",
+    "cmsis-nn": "exact in 17 of 20 measured models",
+}
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ _NO_MACS = frozenset({
     "SOFTMAX", "SPLIT", "SQUEEZE", "STRIDED_SLICE", "SUB", "TANH", "TFLM_DECODE", "TRANSPOSE",
     "UNPACK",
 })  # fmt: skip
-
-
+#: Types that the fits were made with: values, and indices such as axes.
+_FITTED_TYPES = frozenset({"int8", "int32"})
+#: First byte of a decoder's ancillary data.
+_HUFFMAN = b"\x01"
 #: Cores that were measured, or that run the same instructions.
 _MEASURED_CORES = ("cortex-m4", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55")
 
@@ -56,7 +58,7 @@ def table() -> Mapping[str, Any]:
 
 
 def relative_error(target: Target) -> float:
-    """Return the known error of a whole model's instructions, as a fraction."""
+    """Return the error of a whole int8 model's instructions on a measured core, as a fraction."""
     if _helium(target):
         return float(table()["helium_error"])
     return float(table()["kernel_sets"][target.kernels]["whole_model_error"])
@@ -84,7 +86,7 @@ def operator_work(model: Model, operator: Operator, target: Target) -> Work:
     )
     if _helium(target):
         instructions *= table()["helium_factor"]
-    return Work(macs, round(instructions), (*unaccounted, *_type_caveats(model, operator)))
+    return Work(macs, round(instructions), (*unaccounted, *_caveats(model, operator)))
 
 
 def core_caveat(target: Target) -> str | None:
@@ -178,13 +180,26 @@ def _kernel_area(model: Model, operator: Operator) -> int:
     return 1
 
 
-def _type_caveats(model: Model, operator: Operator) -> tuple[str, ...]:
+def _caveats(model: Model, operator: Operator) -> tuple[str, ...]:
+    """Return what a fit takes an operator for although it is something else."""
+    if operator.name == "TFLM_DECODE":
+        return _decode_caveats(model, operator)
     types = {model.tensors[i].type for i in (*operator.inputs[:2], *operator.outputs) if i >= 0}
-    odd = types & {"int16", "int4", "float32"}
-    if not odd or operator.name in ("RESHAPE", "TFLM_DECODE", "QUANTIZE"):
+    odd = types - _FITTED_TYPES
+    if not odd or operator.name in ("RESHAPE", "QUANTIZE"):
         return ()
     kinds = " and ".join(sorted(odd))
     return (f"Instructions of {operator.name} with {kinds} data: predicted as if int8.",)
+
+
+def _decode_caveats(model: Model, operator: Operator) -> tuple[str, ...]:
+    headers = [model.tensors[i].data or b"" for i in operator.inputs[1::2] if i >= 0]
+    if any(header[:1] == _HUFFMAN for header in headers):
+        return (
+            "Instructions of TFLM_DECODE with Huffman codes: decodes slower; predicted as if a "
+            "look-up table.",
+        )
+    return ()
 
 
 def _helium(target: Target) -> bool:

@@ -32,6 +32,7 @@ class Tensor:
         quantized_dimension: Dimension that per-channel scales run along.
         is_variable: State that is kept between inferences.
         offset_data: The contents lie outside the flatbuffer, where TFLM does not look.
+        signature: Dimensions with -1 for those that are dynamic; empty if none is.
     """
 
     index: int
@@ -45,6 +46,7 @@ class Tensor:
     quantized_dimension: int = 0
     is_variable: bool = False
     offset_data: bool = False
+    signature: tuple[int, ...] = ()
 
     @property
     def elements(self) -> int:

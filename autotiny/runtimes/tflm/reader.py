@@ -123,6 +123,7 @@ def _tensor(table: Table, index: int, buffers: list[tuple[bytes | None, bool]]) 
         index, _text(table.get("name", b"")), shape, TENSOR_TYPES[number], buffer, data,
         tuple(quantization.get("scale", ())), tuple(quantization.get("zero_point", ())),
         quantization.get("quantized_dimension", 0), table.get("is_variable", False), outside,
+        tuple(table.get("shape_signature", ())),
     )  # fmt: skip
     check_shape(tensor)
     check_quantization(tensor)
