@@ -1,5 +1,6 @@
 """The resolved configuration of a study: everything that decides its trials."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -67,6 +68,7 @@ class StudyConfig(BaseModel):
         target: What the models will run on.
         runtime: Which runtime they run in.
         fingerprint: SHA-256 of the data.
+        arrays: Shape and digest of each array of the data, to say what has changed.
         version: autotiny's version when the study was made.
     """
 
@@ -89,6 +91,7 @@ class StudyConfig(BaseModel):
     target: dict[str, Any] = Field(default_factory=lambda: asdict(Target()))
     runtime: Literal["tflm"] = "tflm"
     fingerprint: str = ""
+    arrays: dict[str, str] = Field(default_factory=dict)
     version: str = ""
 
     @field_validator("study")
@@ -187,7 +190,9 @@ def resolve_config(
     Raises:
         InputError: Naming the key, the rule and the value given.
     """
-    merged = read_yaml(config_file) if config_file else {}
+    content = read_yaml(config_file) if config_file else {}
+    merged = {str(key).replace("-", "_"): value for key, value in content.items()}
+    assignments = (*_assignments(merged.pop("set", None)), *assignments)
     source = f"{config_file}: " if config_file else ""
     typed = {key: value for key, value in options.items() if value is not None}
     if "device" in typed:
@@ -271,6 +276,23 @@ def _default_space(data: str) -> str:
     from autotiny.tasks import load_task
 
     return "mlp" if len(load_task(data, seed=0).input_shape) == 1 else "cnn"
+
+
+def _assignments(content: Any) -> list[str]:
+    """Return what a study file has under ``set``, a mapping or a list, as ``key=value`` texts.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if content is None:
+        return []
+    if isinstance(content, dict):
+        return [f"{key}={json.dumps(value)}" for key, value in content.items()]
+    if isinstance(content, list):
+        return [str(text) for text in content]
+    raise InputError(
+        f"set must hold a mapping or a list of key=value, such as width: 0.5; got {content!r}."
+    )
 
 
 def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from autotiny.runtimes._base import Footprint, Packed, Runtime, Target
 from autotiny.space import Candidate
 from autotiny.tasks._base import Task
 
-#: Share of a training that low-bit layers spend on their final grid.
+#: Epochs that low-bit layers get on their final grid, as a share of those before it.
 GRID_SHARE = 0.35
 
 
@@ -82,6 +82,13 @@ class Prepared:
     weights: Weights
     plan: PrecisionPlan
     artifact: Artifact
+
+    @property
+    def grid_epochs(self) -> int:
+        """Epochs on the weights' final grid, after those of the candidate; 0 if all are int8."""
+        if all(precision.weight_bits == 8 for precision in self.plan.values()):
+            return 0
+        return max(1, round(self.candidate.epochs * GRID_SHARE))
 
 
 @dataclass(frozen=True)
@@ -171,11 +178,8 @@ class Pipeline:
         from autotiny.training import TrainingSettings, train
 
         candidate = prepared.candidate
-        low_bit = any(precision.weight_bits < 8 for precision in prepared.plan.values())
-        grid_epochs = min(candidate.epochs - 1, max(1, round(candidate.epochs * GRID_SHARE)))
-        grid_epochs = grid_epochs if low_bit else 0
         settings = TrainingSettings(
-            epochs=candidate.epochs - grid_epochs,
+            epochs=candidate.epochs,
             learning_rate=candidate.learning_rate,
             batch_size=self._batch_size,
             seed=seed,
@@ -192,14 +196,12 @@ class Pipeline:
             on_epoch=on_epoch,
         )
         network, weights = fold_batch_norm(prepared.network, result.weights)
-        if not low_bit:
+        if not prepared.grid_epochs:
             return network, weights
         levels = plan_levels(network, weights, prepared.plan, seed=self._seed)
-        if not grid_epochs:  # a single epoch leaves no time to get used to the grid
-            return network, snap_clustered(weights, levels)
         settings = dataclasses.replace(
             settings,
-            epochs=grid_epochs,
+            epochs=prepared.grid_epochs,
             # The grid is entered from a trained model: smaller steps keep it one.
             learning_rate=candidate.learning_rate / 4,
             sparsity=dataclasses.replace(candidate.sparsity, final=0.0),

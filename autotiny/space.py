@@ -82,7 +82,7 @@ class Candidate:
             ``budget`` is wherever the RAM budget allows.
         distillation: Temperature and alpha.
         learning_rate: Adam's peak rate.
-        epochs: Passes over the training split.
+        epochs: Passes over the training split; layers of few bits then get a third as many more.
     """
 
     width: float
@@ -232,7 +232,29 @@ class SearchSpace(BaseModel):
             raise ValueError(f"base needs a family whose options it holds; got {self.base}")
         for name, spec in self.parameters.items():
             _check_parameter(name, spec)
+        _check_pruning_window(self.parameters)
         return self
+
+
+def _check_pruning_window(parameters: Mapping[str, Spec]) -> None:
+    """Raise ValueError where pruning could only begin when it has to be done."""
+
+    def bounds(name: str) -> tuple[float, float]:
+        spec = parameters.get(name)
+        if isinstance(spec, Range):
+            return spec.low, spec.high
+        values = spec.choices if isinstance(spec, Choices) else [spec]
+        numbers = [float(RULES[name].default if v is None else v) for v in values]
+        return min(numbers), max(numbers)
+
+    if parameters.get("pruning_end") is None:
+        return  # the default gives way to a later beginning
+    begin, end = bounds("pruning_begin")[0], bounds("pruning_end")[1]
+    if bounds("sparsity")[1] > 0 and begin > end:
+        raise ValueError(
+            "parameters.pruning_begin must be able to lie below parameters.pruning_end; got "
+            f"{begin:g} at least and {end:g} at most"
+        )
 
 
 def _check_name(name: Any) -> None:

@@ -7,19 +7,19 @@ have finished, so an interrupted and resumed study ends like one that ran throug
 
 import dataclasses
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autotiny.base_model import BaseModel, build_base_network, read_base_model, train_base_model
-from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny import once
+from autotiny.base_model import BaseModel, build_base_network, read_base_model
+from autotiny.compression.sensitivity import Sensitivity
 from autotiny.config import StudyConfig
 from autotiny.errors import InputError
 from autotiny.evaluation import device_accuracy
 from autotiny.front import TrialRecord, feasible, objective_value, pareto_front
 from autotiny.network import Network, fold_batch_norm
 from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
+from autotiny.progress import OnProgress, Progress
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime
 from autotiny.sampling import (
@@ -33,7 +33,6 @@ from autotiny.sampling import (
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task
-from autotiny.tensorflow_setup import choose_threads, prepare_tensorflow
 
 #: A search goes on after a candidate that fails, but not after so many in a row.
 _MOST_ERRORS = 3
@@ -41,33 +40,13 @@ _MOST_ERRORS = 3
 _UNTRAINED = 0.0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a search is; sent to ``on_progress`` whenever something happened.
-
-    Attributes:
-        stage: ``base``, ``sensitivity``, ``train``, ``trial`` or ``error``.
-        done: Steps done of this stage: epochs, measurements, or finished trials.
-        total: Of how many.
-        record: The trial that just ended, in stage ``trial``.
-        error: What stopped a candidate, in stage ``error``.
-    """
-
-    stage: str
-    done: int
-    total: int
-    record: TrialRecord | None = None
-    error: str | None = None
-
-
-OnProgress = Callable[[Progress], None]
-
-
 class Search:
     """One study, open for searching or looking."""
 
     def __init__(self, folder: StudyFolder, config: StudyConfig) -> None:
-        self.folder, self.config = folder, config
+        # As it is read back from disk: caches are keyed by what it holds, to the last detail.
+        self.config = StudyConfig.model_validate(config.model_dump(mode="json"))
+        self.folder = folder
         self._optuna = folder.open_optuna()
         self._found_anchors: list[dict[str, Any]] | None = None
 
@@ -81,7 +60,11 @@ class Search:
         import autotiny
 
         task = load_task(config.data, seed=config.seed)
-        known = {"fingerprint": task.fingerprint, "version": autotiny.__version__}
+        known: dict[str, Any] = {
+            "fingerprint": task.fingerprint,
+            "arrays": task.digests,
+            "version": autotiny.__version__,
+        }
         if config.model is None:
             build_base_network(task, config.space)
         else:
@@ -114,19 +97,15 @@ class Search:
         """
         task = load_task(self.config.data, seed=self.config.seed)
         if task.fingerprint != self.config.fingerprint:
-            sizes = ", ".join(
-                f"{name} {len(split)}"
-                for name, split in (
-                    ("train", task.train),
-                    ("validation", task.validation),
-                    ("test", task.test),
-                )
-            )
+            now, was = task.digests, self.config.arrays
+            changed = [
+                f"{name} is {digest} and was {was[name]}"
+                for name, digest in now.items()
+                if was.get(name, digest) != digest
+            ]
             raise InputError(
                 f"A study must go on with the data it was started with; {self.config.data!r} has "
-                f"changed: its fingerprint is now {task.fingerprint[:12]}, was "
-                f"{self.config.fingerprint[:12]} (now {sizes}, shape {task.input_shape}, "
-                f"{task.classes} classes)."
+                f"changed: {'; '.join(changed) or 'its class names differ'} (shape and SHA-256)."
             )
         return task
 
@@ -257,57 +236,14 @@ class Search:
         Raises:
             InputError: If the user's own is no longer the one the study was started with.
         """
-        config, total = self.config, self.config.space.training.epochs
-        samples = representative_samples(self.task, config.seed)
-        base: BaseModel
-        if config.model is not None:
-            from autotiny.models.keras_file import check_fingerprint
-
-            check_fingerprint(config.model, config.model_sha256)
-            cached = self._memory().cache(read_base_model, ignore=["path"])
-            base = cached(config.model, config.model_sha256, self.task, samples)
-            return base
-        # Also when the cache has it: what follows must run in as many threads as it did.
-        prepare_tensorflow(config.seed)
-        choose_threads(config.space.training.batch_size * self.base_network.macs)
-        cached = self._memory().cache(train_base_model, ignore=["on_epoch"])
-        base = cached(
-            self.task,
-            config.space,
-            samples,
-            seed=config.seed,
-            on_epoch=lambda epoch, _: on_progress(Progress("base", epoch, total)),
-        )
-        return base
+        return once.base_model(self.config, self.task, self.folder.cache, on_progress)
 
     def _sensitivity(self, base: BaseModel, on_progress: OnProgress) -> tuple[Sensitivity, ...]:
-        network, weights = fold_batch_norm(base.network, base.weights)
+        network, _ = fold_batch_norm(base.network, base.weights)
         options = self.runtime.precision_costs(network, self.config.device).options
-        total = sum(len(precisions) for precisions in options.values())
-        done = 0
-
-        def step() -> None:
-            nonlocal done
-            done += 1
-            on_progress(Progress("sensitivity", done, total))
-
-        cached = self._memory().cache(measure_sensitivity, ignore=["on_step"])
-        table: tuple[Sensitivity, ...] = cached(
-            network,
-            weights,
-            base.ranges,
-            dict(options),
-            self.task.validation,
-            base.validation_logits,
-            seed=self.config.seed,
-            on_step=step,
+        return once.sensitivity(
+            self.config, self.task, base, options, self.folder.cache, on_progress
         )
-        return table
-
-    def _memory(self) -> Any:
-        import joblib
-
-        return joblib.Memory(self.folder.cache, verbose=0)
 
     def _close_interrupted(self) -> None:
         """Close trials that a killed process left running.
@@ -389,7 +325,7 @@ class Search:
             trial.set_user_attr("footprint", dataclasses.asdict(prepared.artifact.footprint))
             trial.set_user_attr("plan", {k: str(v) for k, v in prepared.plan.items()})
             return self._values(trial, prepared.artifact.footprint, _UNTRAINED)
-        epochs = prepared.candidate.epochs
+        epochs = prepared.candidate.epochs + prepared.grid_epochs
         scored = pipeline.finish(
             prepared,
             seed=self.config.seed + drawn,

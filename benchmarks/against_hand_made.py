@@ -122,7 +122,8 @@ def search_until(
 ) -> tuple[float, int, float, int]:
     """Return seconds, trials, accuracy and bytes when the search first beats a model."""
     from autotiny.config import resolve_config
-    from autotiny.study import Progress, Search
+    from autotiny.progress import Progress
+    from autotiny.study import Search
 
     options = {"data": str(npz), "space": "cnn", "flash": "300KB", "ram": "520KB", "trials": trials}
     started = time.perf_counter()

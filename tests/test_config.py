@@ -161,3 +161,22 @@ def test_problem_names_file_and_key(tmp_path):
     path.write_text("study: x\ndata: digits\nspace: {family: mlp}\ntrials: many\n")
     with pytest.raises(InputError, match=r"config\.yaml: trials must be a valid integer"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["{width: 0.5, training.epochs: 7}", "[width=0.5, training.epochs=7]"]
+)
+def test_study_file_with_settings_and_dashes(tmp_path, content):
+    file = tmp_path / "study.yaml"
+    file.write_text(f"space: mlp\napp-ram: 2KB\nset: {content}\n")
+    config = resolve_config({}, config_file=file, assignments=("training.epochs=8",))
+    assert config.app_ram_bytes == 2048
+    assert config.space.parameters["width"] == 0.5
+    assert config.space.training.epochs == 8  # the command line outranks the file
+
+
+def test_settings_of_another_type(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("set: 5\n")
+    with pytest.raises(InputError, match="set must hold a mapping or a list"):
+        resolve_config({}, config_file=file, assignments=())

@@ -110,7 +110,10 @@ def specs(draw, name):
     return {"low": low, "high": high}
 
 
-SPACES = st.fixed_dictionaries({}, optional={name: specs(name) for name in RULES})
+# A window for pruning that cannot be has a test of its own.
+SPACES = st.fixed_dictionaries(
+    {}, optional={name: specs(name) for name in RULES if name != "pruning_end"}
+)
 
 
 class Extremes:
@@ -192,3 +195,14 @@ def test_only_what_matters_is_asked_for():
     assert chosen["sparsity"] == chosen["distillation_alpha"] == 0
     assert not [name for name in chosen if name.startswith("pruning")]
     assert "distillation_temperature" not in chosen
+
+
+def test_pruning_must_be_able_to_begin_before_it_ends():
+    content = read_space("cnn")
+    content["parameters"] |= {"pruning_begin": 0.9, "sparsity": 0.5}
+    with pytest.raises(
+        InputError, match=r"pruning_begin must be able to lie below .* 0\.9 at least"
+    ):
+        parse_space(content, "here")
+    content["parameters"]["sparsity"] = 0.0
+    parse_space(content, "here")

@@ -1,5 +1,6 @@
 """``autotiny export``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -8,6 +9,7 @@ from autotiny.evaluation import device_accuracy
 from autotiny.front import Pick, TrialRecord, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table
+from autotiny.runtimes import Footprint, Target
 from autotiny.study import Search
 
 
@@ -15,7 +17,7 @@ def export_trial(
     name: str, number: int | None, how: str | None, ecosystem: str, out: Path, force: bool
 ) -> None:
     """Write and prove the bundle of one trial; the test split is scored here, once."""
-    from autotiny.export import BundleRequest, ecosystems, export_bundle
+    from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
 
     if (number is None) == (how is None):
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
@@ -28,14 +30,18 @@ def export_trial(
     validation = record.device_accuracy
     if validation is None:
         validation = device_accuracy(search.runtime, model, image, task.validation)
+    target = ecosystem_target(ecosystem, config.device)
+    footprint, encodings = record.footprint, record.encodings
+    if target != config.device:
+        image, encodings, footprint = _repacked(search, model, target)
     manifest = export_bundle(
         BundleRequest(
             project=name,
             model=model,
             image=image,
-            target=config.device,
+            target=target,
             runtime=search.runtime,
-            footprint=record.footprint,
+            footprint=footprint,
             class_names=task.class_names,
             test_x=task.test.x,
             test_y=task.test.y,
@@ -43,7 +49,7 @@ def export_trial(
             trial=record.number,
             parameters=record.parameters,
             scores={"validation_accuracy": validation},
-            encodings=record.encodings,
+            encodings=encodings,
             ecosystem=ecosystem,  # type: ignore[arg-type]
         ),
         out,
@@ -51,8 +57,12 @@ def export_trial(
     )
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
-    say(footprint_table(record.footprint, config.budget))
-    if costs := cost_line(record.footprint):
+    if encodings != record.encodings:
+        say(f"  Stored without what the {ecosystem} library lacks: same outputs, other sizes.")
+    say(footprint_table(footprint, config.budget))
+    if not config.budget.fits(footprint):
+        say(f"  Over the study's budget; search with a --device that {ecosystem} supports.")
+    if costs := cost_line(footprint):
         say(f"  {costs}")
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
     test = manifest.scores["test_accuracy"]
@@ -62,6 +72,20 @@ def export_trial(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
         f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
     )
+
+
+def _repacked(
+    search: Search, model: bytes, target: Target
+) -> tuple[bytes, Mapping[str, str], Footprint]:
+    """Return image, encodings and footprint of a model on another target than the study's."""
+    packed = search.runtime.pack(model, target)
+    footprint = search.runtime.footprint(
+        packed.image,
+        target,
+        app_flash_bytes=search.config.app_flash_bytes,
+        app_ram_bytes=search.config.app_ram_bytes,
+    )
+    return packed.image, packed.encodings, footprint
 
 
 def _picked(search: Search, how: str) -> TrialRecord:

@@ -1,12 +1,13 @@
 """``autotiny search`` and ``autotiny resume``."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autotiny.config import resolve_config
-from autotiny.errors import SearchInterruptedError
+from autotiny.config import StudyConfig, resolve_config
+from autotiny.errors import NothingFitsError, SearchInterruptedError
+from autotiny.front import TrialRecord
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
 from autotiny.report.tables import front_table, print_closest
@@ -67,6 +68,16 @@ def _announce(search: Search, total: int, done: int) -> None:
         console().print(f"{config.model}: validation accuracy {accuracy:.4f} (float, measured)")
 
 
+def _say_if_hopeless(records: Sequence[TrialRecord], config: StudyConfig) -> None:
+    """Say so if no model at all could fit, since code alone takes more than there is."""
+    code = min((record.footprint.runtime_bytes for record in records), default=0)
+    if config.flash_bytes is not None and code + config.app_flash_bytes >= config.flash_bytes:
+        console().print(
+            f"The runtime's code for these operators alone takes {format_bytes(code)} of flash: no "
+            f"{config.base_name} can fit. --space mlp needs the least code."
+        )
+
+
 def _conclude(search: Search, seconds: float) -> int:
     out, name = console(), search.folder.name
     records, budget = search.records(), search.config.budget
@@ -80,7 +91,8 @@ def _conclude(search: Search, seconds: float) -> int:
         out.print(f"{errors} candidates failed and were left out (see above).")
     if not front:
         print_closest(records, budget)
-        return 3
+        _say_if_hopeless(records, search.config)
+        return NothingFitsError.exit_code
     out.print(front_table(front, budget, width=out.width))
     out.print("Next, export one (or --trial N):")
     out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")

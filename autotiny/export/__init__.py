@@ -2,7 +2,7 @@
 
 from autotiny.export._manifest import Agreement, Manifest
 from autotiny.export._proof import ProofError
-from autotiny.export._request import BundleRequest, Ecosystem, ecosystems
+from autotiny.export._request import BundleRequest, Ecosystem, ecosystem_target, ecosystems
 from autotiny.export.bundle import export_bundle
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Ecosystem",
     "Manifest",
     "ProofError",
+    "ecosystem_target",
     "ecosystems",
     "export_bundle",
 ]

@@ -1,5 +1,6 @@
 """What a bundle is made from."""
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping
@@ -78,6 +79,18 @@ def ecosystems() -> tuple[str, ...]:
     """Names of the ecosystems there are templates for."""
     folders = (path for path in resource_dir("firmware_templates").iterdir() if path.is_dir())
     return tuple(sorted(path.name for path in folders if path.name != "common"))
+
+
+#: What the TFLM of an ecosystem lacks on whatever device; read in the Arduino library's
+#: fully_connected.cpp and all_ops_resolver.cpp, as devices/_arduino.yaml says.
+_LACKS: dict[str, dict[str, bool]] = {
+    "arduino": {"has_decode": False, "has_int4": False, "has_per_channel_fc": False}
+}
+
+
+def ecosystem_target(ecosystem: str, target: Target) -> Target:
+    """Return the target as the ecosystem's TFLM leaves it: an image must be packed for that."""
+    return dataclasses.replace(target, **_LACKS.get(ecosystem, {}))  # type: ignore[arg-type]
 
 
 def check(request: BundleRequest) -> None:

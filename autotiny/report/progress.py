@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autotiny.front import TrialRecord
-from autotiny.study import OnProgress
-from autotiny.study import Progress as Step
+from autotiny.progress import OnProgress
+from autotiny.progress import Progress as Step
 from autotiny.units import format_seconds
 
 _STAGES = {

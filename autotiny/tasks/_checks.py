@@ -25,6 +25,8 @@ HELD_OUT = 0.2
 #: Features of this type are images by convention, and scaled to 0..1.
 _IMAGE_DTYPE = np.dtype(np.uint8)
 _RANKS = (2, 3, 4)
+#: Beyond this, single precision and int8 scales break down long before anything is learned.
+_MOST_FEATURE = 1e6
 
 
 def features_are_numeric(x: Array) -> str | None:
@@ -50,6 +52,12 @@ def features_are_finite(x: Array) -> str | None:
     bad = np.flatnonzero(~finite.all(axis=tuple(range(1, x.ndim))))
     value = x[bad[0]][~finite[bad[0]]][0]
     return f"{value} in sample {bad[0]} ({len(bad)} of {len(x)} samples are affected)"
+
+
+def features_are_moderate(x: Array) -> str | None:
+    """Features must lie within -1e6..1e6; scale larger ones, best to about -1..1."""
+    largest = float(np.abs(x).max())
+    return None if largest <= _MOST_FEATURE else f"{largest:g}"
 
 
 def labels_are_one_per_sample(y: Array) -> str | None:
@@ -213,6 +221,7 @@ def _as_split(where: str, x: Array, y: Array) -> Split:
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused
         features = x.astype(np.float32)
     require(where, features_are_finite, features)
+    require(where, features_are_moderate, features)
     if x.dtype == _IMAGE_DTYPE:
         features /= np.float32(255)
     return Split(features[..., np.newaxis] if x.ndim == 3 else features, y.astype(np.int64))

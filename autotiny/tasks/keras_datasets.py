@@ -1,12 +1,12 @@
 """Image sets that Keras downloads and caches: MNIST, Fashion-MNIST and CIFAR-10."""
 
-import os
 import sys
 from contextlib import redirect_stdout
 
 from autotiny.errors import InputError
 from autotiny.tasks._base import Task
 from autotiny.tasks._checks import checked_task, one_line
+from autotiny.tensorflow_setup import prepare_tensorflow
 
 CLASS_NAMES = {
     "mnist": tuple("0123456789"),
@@ -32,9 +32,7 @@ def load(name: str, seed: int) -> Task:
     Raises:
         InputError: If the set is neither in the Keras cache nor downloadable.
     """
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    import tensorflow as tf
-
+    tf = prepare_tensorflow(seed)
     try:
         with redirect_stdout(sys.stderr):  # progress must not end up in ``--format json``
             train, test = getattr(tf.keras.datasets, name).load_data()
