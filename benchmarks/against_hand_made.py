@@ -6,7 +6,8 @@ order, the first 60 % to train, the next 20 % to score.
 
 Prints (1) the base model and one trial with the same layers, sparsity and epochs; (2) the hand-made
 route, which trains and prunes anew for every setting, and the ratios; (3) how long a whole search
-takes until its front holds a model at least as accurate in fewer bytes. Importing the libraries is not timed, for either.
+takes until its front holds a model at least as accurate in fewer bytes. Importing the libraries is
+not timed, for either.
 Run: python benchmarks/against_hand_made.py [--epochs 100]
 """
 

@@ -74,7 +74,8 @@ def _say_if_hopeless(records: Sequence[TrialRecord], config: StudyConfig) -> Non
     if config.flash_bytes is not None and code + config.app_flash_bytes >= config.flash_bytes:
         console().print(
             f"The runtime's code for these operators alone takes {format_bytes(code)} of flash: no "
-            f"{config.base_name} can fit. --space mlp needs the least code."
+            f"{config.base_name} can fit."
+            + (" --space mlp needs the least code." if config.space.family != "mlp" else "")
         )
 
 
