@@ -140,7 +140,7 @@ def test_assignment(no_trace, refused, assignment, sentence):
         ("space: {parameters: {}}", "family"),
         ("target: {foo: 1}", "target must hold name, kernels"),
         ("target: {clock_hz: abc}", "target.clock_hz must be a valid integer"),
-        ("3: 3", "mine.yaml: Keys should be strings; got 3."),
+        ("3: 3", "mine.yaml: 3 is not a known key."),
         ("- a", "must hold a YAML mapping; got list"),
         ("", "must hold a YAML mapping; got NoneType"),
         ("a: [", "must be readable YAML"),

@@ -178,12 +178,13 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
 
 def test_another_seed_and_no_look_at_the_test_split(searched, folder, finish, tiny):
     """The seed decides, and a search that touches the test split would fail."""
-    search = ("search", *tiny, "--trials", 2, "--study", "other", "--seed", 1)
+    search = ("search", *tiny, "--trials", 7, "--study", "other", "--seed", 1)
     code, _, err = finish(*search, before=POISONED, cwd=folder)
     assert (code, err) == (0, "")
-    for other, first in zip(rows(folder, "other"), rows(searched[0], "tiny"), strict=False):
-        assert other[0] != first[0]
-        assert other[1] != first[1]
+    other, first = rows(folder, "other"), rows(searched[0], "tiny")[:7]
+    # The first five are the same anchors, on other splits; what follows is drawn.
+    assert [row[1] for row in other[:5]] != [row[1] for row in first[:5]]
+    assert all(mine[0] != theirs[0] for mine, theirs in zip(other[5:], first[5:], strict=True))
 
 
 def test_only_export_and_show_with_test_see_the_test_split(study, cli, monkeypatch):
