@@ -164,13 +164,19 @@ class Search:
             if not unscored:
                 return front
             for record in unscored:
-                score = device_accuracy(
-                    self.runtime,
-                    self.folder.get_artifact(record, "model"),
-                    self.folder.get_artifact(record, "image"),
-                    self.task.validation,
-                )
+                score = self.device_score(record)
                 self._optuna.set_user_attr(device_key(record.number), score)
+
+    def device_score(self, record: TrialRecord) -> float:
+        """Return a trial's validation accuracy in the target's runtime, measured if not known.
+
+        Raises:
+            InputError: If the trial was never trained or its files are gone.
+        """
+        if record.device_accuracy is not None:
+            return record.device_accuracy
+        model, image = (self.folder.get_artifact(record, kind) for kind in ("model", "image"))
+        return device_accuracy(self.runtime, model, image, self.task.validation)
 
     def run(self, *, trials: int | None = None, on_progress: OnProgress = lambda _: None) -> None:
         """Search until the study has the asked number of trials or its time is up.

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 from autotiny.errors import InputError
-from autotiny.evaluation import device_accuracy
 from autotiny.front import Pick, TrialRecord, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table
@@ -27,9 +26,7 @@ def export_trial(
     record = search.record(number) if number is not None else _picked(search, how or "")
     model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
     task, config = search.task, search.config
-    validation = record.device_accuracy
-    if validation is None:
-        validation = device_accuracy(search.runtime, model, image, task.validation)
+    validation = search.device_score(record)
     target = ecosystem_target(ecosystem, config.device)
     footprint, encodings = record.footprint, record.encodings
     if target != config.device:

@@ -28,11 +28,9 @@ def show_trial(name: str, number: int, test: bool) -> None:
     if record.accuracy is None:
         out.print("  Never trained: over budget.")
         return
-    split, scores = search.task.validation, {"validation, LiteRT (measured)": record.accuracy}
+    scores = {"validation, LiteRT (measured)": record.accuracy}
     model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
-    scores[f"validation, {search.runtime.name} (measured)"] = device_accuracy(
-        search.runtime, model, image, split
-    )
+    scores[f"validation, {search.runtime.name} (measured)"] = search.device_score(record)
     if test:
         scores[f"test, {search.runtime.name} (measured)"] = device_accuracy(
             search.runtime, model, image, search.task.test
