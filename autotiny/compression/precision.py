@@ -65,15 +65,17 @@ def choose_plan(
     Args:
         network: The student, whose sizes count.
         table: Sensitivities by layer and precision; int8 costs nothing.
-        tolerance: Largest sum of KL divergences, in nats, 0 or more.
+        tolerance: Largest sum of KL divergences, in nats; at 0 every layer stays int8.
         costs: Bytes of every layer at every precision, and of the code some need once.
     """
+    if tolerance <= 0:
+        return {}
     cost_of: dict[str, dict[LayerPrecision, float]] = {
         layer.name: {INT8: 0.0} for layer in network.weight_layers
     }
     for row in table:
         if row.precision in costs.options.get(row.layer, ()):
-            cost_of[row.layer][row.precision] = row.kl_divergence
+            cost_of[row.layer][row.precision] = _cost(row)
     # Large layers first: what is left of the tolerance is then spent on small steps.
     names = sorted(cost_of, key=lambda name: -costs.layer_bytes(name, INT8, frozenset()))
     plans = []
@@ -91,6 +93,15 @@ def choose_plan(
     best = min(plans, key=_order)
     chosen = dict(zip(reversed(names), best.precisions(), strict=True))
     return {name: chosen[name] for name in cost_of if chosen[name] != INT8}
+
+
+def _cost(row: Sensitivity) -> float:
+    """Return what a precision costs, in nats.
+
+    More bits may gain. Fewer cannot: below 0 is noise there, and must not pay for other layers.
+    """
+    gains = row.precision.activation_bits > INT8.activation_bits
+    return row.kl_divergence if gains else max(0.0, row.kl_divergence)
 
 
 def _subsets(names: Iterable[str]) -> list[frozenset[str]]:

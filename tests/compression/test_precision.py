@@ -70,11 +70,12 @@ def test_plan_is_the_one_that_brute_force_finds(drawn):
     plans = [
         {name: p for name, p in zip(names, row, strict=True) if p != INT8} for row in everything
     ]
-    totals = [total(plan, sizes, sensitivities, code) for plan in plans]
+    paid = {k: kl if k[1] == A16 else max(kl, 0.0) for k, kl in sensitivities.items()}
+    totals = [total(plan, sizes, paid, code) for plan in plans if tolerance or not plan]
     best = min(pair for pair in totals if pair[1] <= tolerance)
     plan = choose_plan(network, table, tolerance, costs)
     assert INT8 not in plan.values()
-    assert total(plan, sizes, sensitivities, code) == best
+    assert total(plan, sizes, paid, code) == best
 
 
 def test_code_is_paid_once_and_only_if_it_pays():
@@ -90,7 +91,21 @@ def test_a_gain_elsewhere_pays_for_a_loss():
     sizes = {("a", INT8): 10, ("a", A16): 12, ("b", INT8): 100, ("b", W4): 50}
     sensitivities = {("a", A16): -0.5, ("b", W4): 0.4}
     network, table, costs = problem(sizes, sensitivities, {"DECODE": 0, "QUANTIZE": 5})
-    assert choose_plan(network, table, 0.0, costs) == {"a": A16, "b": W4}
+    assert choose_plan(network, table, 0.001, costs) == {"a": A16, "b": W4}
+
+
+def test_noise_of_fewer_bits_pays_for_nothing():
+    sizes = {("a", INT8): 100, ("a", W4): 50, ("b", INT8): 100, ("b", W4): 50}
+    sensitivities = {("a", W4): -0.5, ("b", W4): 0.4}
+    network, table, costs = problem(sizes, sensitivities, {"DECODE": 0, "QUANTIZE": 5})
+    assert choose_plan(network, table, 0.3, costs) == {"a": W4}
+
+
+def test_tolerance_zero_is_int8():
+    sizes = {("a", INT8): 100, ("a", W4): 50, ("b", INT8): 100, ("b", A16): 50}
+    sensitivities = {("a", W4): -0.5, ("b", A16): -0.5}
+    network, table, costs = problem(sizes, sensitivities, {"DECODE": 0, "QUANTIZE": 5})
+    assert choose_plan(network, table, 0.0, costs) == {}
 
 
 def test_what_the_target_cannot_run_is_never_chosen():
