@@ -1,8 +1,31 @@
 """What the user may spend, and by how much a footprint overspends it."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from autotiny.runtimes._base import Footprint
+#: Excess told of a figure that is not known, as a share of the limit: it never counts as fitting.
+UNKNOWN_EXCESS = 10.0
+
+
+class Spent(Protocol):
+    """Anything whose flash, RAM and latency are known or said to be unknown."""
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Flash in all."""
+        ...
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """RAM in all."""
+        ...
+
+    @property
+    def latency_s(self) -> float | None:
+        """Seconds per inference."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,15 +42,30 @@ class Budget:
     ram_bytes: int | None = None
     latency_s: float | None = None
 
-    def excess(self, footprint: Footprint) -> dict[str, float]:
-        """Return used minus budget for every limit that is set; all <= 0 means it fits."""
-        limits = {
-            name: getattr(self, name)
-            for name in ("flash_bytes", "ram_bytes", "latency_s")
-            if getattr(self, name) is not None
-        }
-        return {name: getattr(footprint, name) - limit for name, limit in limits.items()}
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """The limits that are set, by name."""
+        names = ("flash_bytes", "ram_bytes", "latency_s")
+        return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
 
-    def fits(self, footprint: Footprint) -> bool:
-        """Whether the footprint is within every limit."""
-        return all(value <= 0 for value in self.excess(footprint).values())
+    def excess(self, spent: Spent) -> dict[str, float]:
+        """Return used minus budget for every limit that is set; all <= 0 means it fits.
+
+        What is not known is infinitely too much: unknown is never counted as zero.
+        """
+        used = {name: getattr(spent, name) for name in self.limits}
+        return {
+            name: math.inf if used[name] is None else used[name] - limit
+            for name, limit in self.limits.items()
+        }
+
+    def relative_excess(self, spent: Spent) -> dict[str, float]:
+        """Return the excesses as shares of their limits, so that bytes and seconds compare."""
+        return {
+            name: UNKNOWN_EXCESS if math.isinf(value) else float(value / self.limits[name])
+            for name, value in self.excess(spent).items()
+        }
+
+    def fits(self, spent: Spent) -> bool:
+        """Whether everything that is limited is known and within its limit."""
+        return all(value <= 0 for value in self.excess(spent).values())

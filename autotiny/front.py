@@ -1,7 +1,8 @@
 """The front: non-dominated feasible trials, what is closest when there is none, and picking."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +28,8 @@ class TrialRecord:
         encodings: Weight tensor to how it is stored.
         artifacts: ``model`` and ``image`` to their identifiers in the artifact store.
         seconds: How long the trial took.
+        dropped: Hyperparameter to why it changes no byte of this trial's file.
+        predicted: Flash and RAM that were predicted before training, as upper bounds.
     """
 
     number: int
@@ -38,6 +41,8 @@ class TrialRecord:
     encodings: Mapping[str, str]
     artifacts: Mapping[str, str]
     seconds: float
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    predicted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -48,7 +53,7 @@ class TrialRecord:
 
 
 def objective_value(record: TrialRecord, objective: str) -> float:
-    """Return an objective of a trial such that smaller is better.
+    """Return an objective of a trial such that smaller is better; infinite if it is not known.
 
     Raises:
         KeyError: If the objective is unknown.
@@ -58,10 +63,14 @@ def objective_value(record: TrialRecord, objective: str) -> float:
         "accuracy": -record.score,
         "flash": float(footprint.flash_bytes),
         "ram": float(footprint.ram_bytes),
-        "latency": footprint.latency_s or 0.0,
-        "energy": footprint.energy_mj or 0.0,
+        "latency": math.inf if footprint.latency_s is None else footprint.latency_s,
+        "energy": math.inf if footprint.energy_mj is None else footprint.energy_mj,
     }
     return values[objective]
+
+
+def _point(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...]:
+    return tuple(objective_value(record, name) for name in objectives)
 
 
 def feasible(records: Sequence[TrialRecord], budget: Budget) -> list[TrialRecord]:
@@ -70,8 +79,12 @@ def feasible(records: Sequence[TrialRecord], budget: Budget) -> list[TrialRecord
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
-    """Return the non-dominated trials, most accurate first; of equals, the earliest."""
-    points = [tuple(objective_value(r, name) for name in objectives) for r in records]
+    """Return the non-dominated trials, most accurate first; of equals, the earliest.
+
+    A trial of which an objective is not known is on no front.
+    """
+    records = [r for r in records if all(map(math.isfinite, _point(r, objectives)))]
+    points = [_point(record, objectives) for record in records]
 
     def dominated(index: int) -> bool:
         mine = points[index]
@@ -98,7 +111,7 @@ def closest(
         return {name: v for name, v in budget.excess(record.footprint).items() if v > 0}
 
     def distance(record: TrialRecord) -> float:
-        return sum(value / float(getattr(budget, name)) for name, value in lacks(record).items())
+        return sum(max(0.0, v) for v in budget.relative_excess(record.footprint).values())
 
     over = [record for record in records if lacks(record)]
     return [(r, lacks(r)) for r in sorted(over, key=lambda r: (distance(r), r.number))[:count]]

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotiny.budget import Budget
+from autotiny.budget import UNKNOWN_EXCESS, Budget
 from autotiny.runtimes import Footprint
 
 SIZES = st.integers(0, 10**7)
@@ -39,3 +41,18 @@ def test_all_parts_count():
     assert Budget(flash_bytes=7, ram_bytes=112).fits(whole)
     assert not Budget(flash_bytes=6).fits(whole)
     assert not Budget(ram_bytes=111).fits(whole)
+
+
+def test_unknown_never_fits():
+    assert not Budget(latency_s=10.0).fits(footprint())
+    assert Budget(latency_s=10.0).excess(footprint()) == {"latency_s": math.inf}
+    assert Budget(latency_s=10.0).relative_excess(footprint()) == {"latency_s": UNKNOWN_EXCESS}
+
+
+@given(SIZES, st.floats(0, 100), st.integers(1, 10**7), st.floats(1e-3, 10))
+def test_relative_excess_has_no_unit(flash, latency, limit, limit_s):
+    budget, used = Budget(flash_bytes=limit, latency_s=limit_s), footprint(flash, latency=latency)
+    excess = budget.relative_excess(used)
+    assert excess["flash_bytes"] == pytest.approx(flash / limit - 1)
+    assert excess["latency_s"] == pytest.approx(latency / limit_s - 1)
+    assert budget.fits(used) == all(value <= 0 for value in excess.values())

@@ -84,6 +84,13 @@ def test_latency_is_an_objective():
     assert pareto_front(trials, ("accuracy", "latency")) == [trials[1]]
 
 
+def test_what_is_not_known_is_on_no_front():
+    trials = [record(0, 0.9, 1, 1), record(1, 0.8, 1, 1, latency=0.1)]
+    assert pareto_front(trials, ("accuracy", "latency")) == [trials[1]]
+    assert pareto_front(trials, ("accuracy", "flash")) == [trials[0]]
+    assert feasible(trials, Budget(latency_s=1.0)) == [trials[1]]
+
+
 @given(st.lists(POINT, min_size=1, max_size=30), st.sampled_from(["accuracy", "flash", "ram"]))
 def test_pick_takes_the_best_in_that_respect(points, how):
     front = pareto_front(records(points), OBJECTIVES)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -163,9 +164,7 @@ def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Ta
         table.add_column(title, justify="left" if title == "lacks" else "right", no_wrap=True)
     for record, lacks in rows:
         footprint = record.footprint
-        told = ", ".join(
-            f"{_amount(name, value)} of {_NAMES[name]}" for name, value in lacks.items()
-        )
+        told = ", ".join(_lack(name, value) for name, value in lacks.items())
         table.add_row(
             str(record.number), f"{footprint.flash_bytes:,}", f"{footprint.ram_bytes:,}", told
         )
@@ -186,8 +185,11 @@ def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
 
 
-def _amount(name: str, value: float) -> str:
-    return format_seconds(value) if name == "latency_s" else format_bytes(int(value))
+def _lack(name: str, value: float) -> str:
+    if math.isinf(value):
+        return f"a known {_NAMES[name]}"
+    amount = format_seconds(value) if name == "latency_s" else format_bytes(int(value))
+    return f"{amount} of {_NAMES[name]}"
 
 
 def footprint_table(footprint: Footprint, budget: Budget) -> Table:
