@@ -17,6 +17,14 @@ class UnsupportedModelError(InputError):
     """A model uses something that the runtime or the target cannot run."""
 
 
+class CandidateError(AutotinyError):
+    """One candidate cannot be finished, for a reason of its own; a search goes on without it."""
+
+
+class DivergedError(CandidateError):
+    """Training left the finite numbers."""
+
+
 class SearchInterruptedError(AutotinyError):
     """The user pressed Ctrl-C; the message says what is kept and how to go on."""
 

@@ -1,28 +1,33 @@
 """The road of one candidate, from hyperparameters to a scored artifact.
 
-    candidate -> cut, prune, plan, lower, footprint      prepare(): milliseconds, no training
+    candidate -> cut, plan, lower a stand-in, footprint  prepare(): milliseconds, no training
               -> train, lower, footprint, validation     finish(): only if it fits
 
-Both halves end in the same ``_lower``, so the footprint a candidate is judged by before training
-cannot drift from the one it has afterwards.
+Both halves end in the same ``_lower``. Before training it lowers weights that pack worst
+(``lowering.stand_in``), so the footprint a candidate is judged by is an upper bound of the one it
+has afterwards: nothing is trained and then over budget.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.base_model import BaseModel
+from autotiny.budget import Budget
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.compression.sparsity import prune
+from autotiny.compression.sparsity import kept_count, prunable
 from autotiny.compression.width import cut
+from autotiny.errors import CandidateError
 from autotiny.evaluation import litert_outputs
-from autotiny.lowering import Ranges, activation_ranges, lower
+from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
+from autotiny.lowering._float_writer import INPUT
 from autotiny.network import Network, Weights, fold_batch_norm
 from autotiny.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed, Runtime, Target
@@ -35,19 +40,21 @@ GRID_SHARE = 0.35
 
 @dataclass(frozen=True)
 class Spending:
-    """What else takes the target's memory.
+    """What else takes the target's memory, and how much there is.
 
     Attributes:
         target: What the models will run on.
         app_flash_bytes: Flash of the user's own application.
         app_ram_bytes: RAM of the user's own application.
         arena_limit: Arena bytes that a choice of encoding must not exceed; None: no limit.
+        budget: What a trained candidate must keep, if it kept it before.
     """
 
     target: Target
     app_flash_bytes: int = 0
     app_ram_bytes: int = 0
     arena_limit: int | None = None
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True)
@@ -70,18 +77,22 @@ class Prepared:
     """A candidate before training.
 
     Attributes:
-        candidate: Its hyperparameters.
+        candidate: Its hyperparameters, without those that change nothing.
         network: The student.
         weights: Inherited from the base model.
         plan: Bits per layer.
-        artifact: Lowered from inherited, pruned weights: its size is the trained one's.
+        pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
+        artifact: Lowered from a stand-in: its footprint is an upper bound of the trained one's.
+        dropped: Hyperparameter to why it changes no byte of this candidate's file.
     """
 
     candidate: Candidate
     network: Network
     weights: Weights
     plan: PrecisionPlan
+    pruned: tuple[str, ...]
     artifact: Artifact
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def grid_epochs(self) -> int:
@@ -125,28 +136,42 @@ class Pipeline:
         self._seed, self._batch_size = seed, batch_size
 
     def prepare(self, candidate: Candidate) -> Prepared:
-        """Return the candidate's student, plan and footprint, untrained."""
-        network, weights = cut(self._base.network, self._base.weights, candidate.width)
-        pruned = prune(network, weights, candidate.sparsity.final)
-        plan = self.plan(network, pruned, candidate.precision_tolerance)
-        folded, pruned = fold_batch_norm(network, pruned)
-        # The layers keep their names when cut, so the base model's ranges serve.
-        artifact = self._lower(candidate, folded, pruned, plan, self._base.ranges)
-        if wasted := _wasted(plan, artifact.packed):
-            plan = {layer: plan[layer] for layer in plan if layer not in wasted}
-            artifact = self._lower(candidate, folded, pruned, plan, self._base.ranges)
-        return Prepared(candidate, network, weights, plan, artifact)
+        """Return the candidate's student, plan and footprint, untrained.
 
-    def plan(self, network: Network, pruned: Weights, tolerance: float) -> PrecisionPlan:
+        Hyperparameters that change no byte of the file are dropped: sparsity where no kernel is
+        stored in fewer bytes for its zeros, and fewer bits where no smaller encoding is to be had.
+        """
+        network, weights = cut(self._base.network, self._base.weights, candidate.width)
+        folded, _ = fold_batch_norm(network, weights)
+        zeros = _zeros(network, candidate.sparsity.final)
+        wanted = self.plan(folded, candidate.precision_tolerance, zeros)
+        plan, artifact = self._stood_in(candidate, folded, wanted, zeros)
+        pruned = tuple(name for name in zeros if name in artifact.packed.sparse)
+        dropped = {}
+        if zeros and not pruned:
+            dropped["sparsity"] = "no kernel is stored in fewer bytes for its zeros"
+            dense = dataclasses.replace(candidate.sparsity, final=0.0)
+            candidate = dataclasses.replace(candidate, sparsity=dense)
+            if (without := self.plan(folded, candidate.precision_tolerance)) != wanted:
+                plan, artifact = self._stood_in(candidate, folded, without, {})
+        if candidate.precision_tolerance > 0 and not plan:
+            dropped["precision_tolerance"] = "fewer bits save nothing within it"
+        if set(artifact.packed.encodings.values()) <= {"int8"}:
+            dropped["encoding_ram"] = "no weights are decoded"
+        return Prepared(candidate, network, weights, plan, pruned, artifact, dropped)
+
+    def plan(
+        self, network: Network, tolerance: float, zeros: Mapping[str, int] | None = None
+    ) -> PrecisionPlan:
         """Return the precision plan of a student for a tolerance.
 
         Args:
             network: The student.
-            pruned: Its weights, zeros included: they may make a lower precision pointless.
             tolerance: Largest summed sensitivity, in nats.
+            zeros: How many weights of a kernel will be zero: they may make a lower precision
+                pointless.
         """
-        zeros = {name: int((array == 0).sum()) for name, array in pruned.items()}
-        costs = self._runtime.precision_costs(network, self._spending.target, zeros)
+        costs = self._runtime.precision_costs(network, self._spending.target, zeros or {})
         return choose_plan(network, self._sensitivity, tolerance, costs)
 
     def finish(
@@ -158,13 +183,49 @@ class Pipeline:
             prepared: From ``prepare``.
             seed: Of the order of samples.
             on_epoch: Called with the epoch's number and mean loss.
+
+        Raises:
+            CandidateError: If training diverged, or the model is larger than its bound.
         """
         network, weights = self._train(prepared, seed, on_epoch)
         ranges = activation_ranges(network, weights, self.representative)
         artifact = self._lower(prepared.candidate, network, weights, prepared.plan, ranges)
+        artifact = self._within_bound(prepared, artifact)
         validation = self._task.validation
         accuracy = litert_outputs(artifact.model, validation.x).accuracy(validation.y)
         return Scored(artifact, prepared.plan, accuracy)
+
+    def _stood_in(
+        self,
+        candidate: Candidate,
+        network: Network,
+        plan: PrecisionPlan,
+        zeros: Mapping[str, int],
+    ) -> tuple[PrecisionPlan, Artifact]:
+        """Return the lowered stand-in of a student, and the plan without bits that save nothing."""
+        while True:
+            weights, ranges = stand_in(network, plan, self._base.ranges[INPUT], zeros)
+            artifact = self._lower(candidate, network, weights, plan, ranges, any_values=True)
+            if not (wasted := _wasted(plan, artifact.packed)):
+                return plan, artifact
+            plan = {layer: plan[layer] for layer in plan if layer not in wasted}
+
+    def _within_bound(self, prepared: Prepared, artifact: Artifact) -> Artifact:
+        """Return a trained artifact that keeps the budget which its stand-in kept.
+
+        The packer makes the image smallest, which may cost RAM or time that the stand-in's
+        encodings do not. Those are always to be had, and take what was predicted at most.
+        """
+        budget, bound = self._spending.budget, prepared.artifact
+        if budget.fits(artifact.footprint) or not budget.fits(bound.footprint):
+            return artifact
+        stored = self._packed(prepared.candidate, artifact.model, bound.packed.encodings)
+        if not budget.fits(stored.footprint):
+            raise CandidateError(
+                f"The trained model must keep its predicted flash of {bound.footprint.flash_bytes} "
+                f"B; it takes {stored.footprint.flash_bytes} B."
+            )
+        return stored
 
     @cached_property
     def representative(self) -> NDArray[np.float32]:
@@ -184,6 +245,7 @@ class Pipeline:
             batch_size=self._batch_size,
             seed=seed,
             sparsity=candidate.sparsity,
+            pruned=prepared.pruned,
             distillation=candidate.distillation,
         )
         teacher = self._base.train_logits
@@ -226,16 +288,30 @@ class Pipeline:
         weights: Weights,
         plan: PrecisionPlan,
         ranges: Ranges,
+        *,
+        any_values: bool = False,
     ) -> Artifact:
         levels = plan_levels(network, weights, plan, seed=self._seed)
         weights = snap_clustered(weights, levels)
         model = lower(network, weights, plan, ranges)
+        return self._packed(candidate, model, any_values=any_values)
+
+    def _packed(
+        self,
+        candidate: Candidate,
+        model: bytes,
+        encodings: Mapping[str, str] | None = None,
+        *,
+        any_values: bool = False,
+    ) -> Artifact:
         spending = self._spending
         packed = self._runtime.pack(
             model,
             spending.target,
             arena_limit=spending.arena_limit,
             grow_arena=candidate.encoding_ram == "budget",
+            encodings=encodings,
+            any_values=any_values,
         )
         footprint = self._runtime.footprint(
             packed.image,
@@ -244,6 +320,15 @@ class Pipeline:
             app_ram_bytes=spending.app_ram_bytes,
         )
         return Artifact(model, packed, footprint)
+
+
+def _zeros(network: Network, sparsity: float) -> dict[str, int]:
+    """Return how many weights of each kernel that may be pruned would be zero."""
+    if sparsity == 0:
+        return {}
+    shapes = network.weight_shapes()
+    sizes = {name: math.prod(shapes[name]) for name in prunable(network)}
+    return {name: size - kept_count(size, sparsity) for name, size in sizes.items()}
 
 
 def _wasted(plan: PrecisionPlan, packed: Packed) -> set[str]:

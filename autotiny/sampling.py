@@ -1,4 +1,4 @@
-"""How candidates are proposed: the samplers, the first candidates, and asking Optuna for values."""
+"""How candidates are proposed: the first ones, and asking Optuna for the values of a trial."""
 
 import contextlib
 import warnings
@@ -26,19 +26,6 @@ _ANCHOR_TRAINING = {
 }
 #: Halvings that find the widest candidate that fits.
 _BISECTIONS = 6
-
-
-def make_sampler(name: str, seed: int) -> Any:
-    """Return an Optuna sampler; TPE models all parameters together."""
-    import optuna
-
-    if name == "tpe":
-        return optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, n_startup_trials=8
-        )
-    if name == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=16)
-    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """The Optuna study: asking for candidates, telling what became of them, resuming.
 
-The only module that knows how a search proceeds. A trial that is over budget is told its true
-footprint as constraints and never trained. Random choices depend on the seed and on how many trials
-have finished, so an interrupted and resumed study ends like one that ran through.
+The only module that knows how a search proceeds. A trial that is over budget is told its footprint
+as constraints and never trained. Random choices depend on the study's seed and the trial's draw
+(see ``samplers``), so an interrupted and resumed study ends like one that ran through.
 """
 
-import dataclasses
 import time
 from functools import cached_property
 from typing import Any
@@ -14,30 +13,32 @@ from autotiny import once
 from autotiny.base_model import BaseModel, build_base_network, read_base_model
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.config import StudyConfig
-from autotiny.errors import InputError
+from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_accuracy
-from autotiny.front import TrialRecord, feasible, objective_value, pareto_front
+from autotiny.front import TrialRecord, feasible, pareto_front
 from autotiny.network import Network, fold_batch_norm
-from autotiny.pipeline import Pipeline, Prepared, Spending, representative_samples
+from autotiny.pipeline import Pipeline, Spending, representative_samples
 from autotiny.progress import OnProgress, Progress
+from autotiny.recording import record_rejected, record_scored
 from autotiny.runtimes import get_runtime
-from autotiny.runtimes._base import Footprint, Runtime
+from autotiny.runtimes._base import Runtime
 from autotiny.sampling import (
     MOST_ANCHORS,
     anchor_parameters,
     fixed_parameters,
-    make_sampler,
     quiet_optuna,
     suggest,
 )
+from autotiny.seeds import Purpose, seed_for
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task
 
-#: A search goes on after a candidate that fails, but not after so many in a row.
-_MOST_ERRORS = 3
-#: Accuracy told to Optuna for a trial that was never trained; its constraints say why.
-_UNTRAINED = 0.0
+#: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
+#: errors, or many candidates of which each cannot be finished for a reason of its own.
+_MOST_ERRORS, _MOST_LOST = 3, 25
+#: How often a candidate is tried whose process is killed every time.
+_MOST_ATTEMPTS = 3
 
 
 class Search:
@@ -187,7 +188,7 @@ class Search:
 
         Raises:
             KeyboardInterrupt: On Ctrl-C; every finished trial is stored.
-            Exception: What stopped a candidate, if it stopped several in a row.
+            Exception: What stopped a candidate, if too many in a row were stopped.
         """
         total = trials or self.config.trials
         with self.folder.lock():
@@ -201,10 +202,11 @@ class Search:
                     break
                 pipeline = pipeline or self.pipeline(on_progress)
                 try:
-                    record = self._trial(pipeline, done + self.errors(), on_progress)
+                    record = self._trial(pipeline, on_progress)
                 except Exception as error:
                     in_a_row += 1
-                    if in_a_row == _MOST_ERRORS:
+                    own = isinstance(error, CandidateError)
+                    if in_a_row >= (_MOST_LOST if own else _MOST_ERRORS):
                         raise
                     on_progress(Progress("error", done, total, error=str(error)))
                     continue
@@ -234,7 +236,9 @@ class Search:
         if config.ram_bytes is not None:
             overhead = self.runtime.overhead_ram_bytes(config.device)
             limit = config.ram_bytes - config.app_ram_bytes - overhead
-        return Spending(config.device, config.app_flash_bytes, config.app_ram_bytes, limit)
+        return Spending(
+            config.device, config.app_flash_bytes, config.app_ram_bytes, limit, config.budget
+        )
 
     def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
         """Return the base model: trained, or the user's own; from the cache if it is there.
@@ -252,21 +256,30 @@ class Search:
         )
 
     def _close_interrupted(self) -> None:
-        """Close trials that a killed process left running.
+        """Close trials that a killed process left running, and have their draws tried again.
 
-        Their parameters come again by themselves: the sampler is seeded by the number of candidates
-        that have ended and looks at nothing else.
+        Their parameters come again by themselves, since the sampler is seeded by the draw.
         """
         import optuna
 
+        from autotiny.samplers import ATTEMPT, DRAW, RETRY_OF, draw_of
+
+        trials = self._optuna.get_trials(deepcopy=False)
+        repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
         for trial in self._trials(optuna.trial.TrialState.RUNNING):
+            attempt = int(trial.user_attrs.get(ATTEMPT, 1)) + 1
+            again = {DRAW: draw_of(trial, trials), RETRY_OF: trial.number, ATTEMPT: attempt}
+            if attempt > _MOST_ATTEMPTS:
+                reason = f"its process was killed {_MOST_ATTEMPTS} times"
+                # Optuna's own object of a trial that another process began.
+                optuna.trial.Trial(self._optuna, trial._trial_id).set_user_attr("error", reason)
+            elif trial.number not in repeated:
+                # Before the old one is closed: a kill between the two must not lose the draw.
+                self._optuna.enqueue_trial({}, user_attrs=again)
             self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
     def errors(self) -> int:
-        """Return how many candidates ended in an error: they count as drawn, not as trials.
-
-        Otherwise the same candidate would be drawn again, and fail, for ever.
-        """
+        """Return how many candidates ended in an error: they count as drawn, not as trials."""
         import optuna
 
         failed = self._trials(optuna.trial.TrialState.FAIL)
@@ -284,77 +297,43 @@ class Search:
             self._found_anchors = anchor_parameters(self.config.space, fits)
         return self._found_anchors
 
-    def _enqueue_anchor(self, pipeline: Pipeline, drawn: int) -> None:
-        """Ask for an anchor next, if the study is still so young.
+    def _sampler(self, pipeline: Pipeline) -> Any:
+        """Return what proposes the candidates of this study."""
+        from autotiny.samplers import StudySampler
 
-        One at a time, and not if a killed process left it waiting: a queue of all would give
-        another order after an interruption.
-        """
+        def anchor(draw: int) -> dict[str, Any] | None:
+            if draw >= MOST_ANCHORS:
+                return None
+            anchors = self._anchors(pipeline)
+            return anchors[draw] if draw < len(anchors) else None
+
+        return StudySampler(self.config.sampler, self.config.seed, anchor)
+
+    def _trial(self, pipeline: Pipeline, on_progress: OnProgress) -> TrialRecord:
         import optuna
 
-        if drawn >= MOST_ANCHORS or self._trials(optuna.trial.TrialState.WAITING):
-            return
-        anchors = self._anchors(pipeline)
-        if drawn < len(anchors):
-            self._optuna.enqueue_trial(anchors[drawn])
-
-    def _trial(self, pipeline: Pipeline, drawn: int, on_progress: OnProgress) -> TrialRecord:
-        import optuna
+        from autotiny.samplers import draw_of
 
         with quiet_optuna():
-            self._optuna.sampler = make_sampler(self.config.sampler, self.config.seed + drawn)
-            self._enqueue_anchor(pipeline, drawn)
+            self._optuna.sampler = self._sampler(pipeline)
             trial = self._optuna.ask()
             candidate = Candidate.from_parameters(suggest(trial, self.config.space))
+        draw = draw_of(trial, self._optuna.get_trials(deepcopy=False))
         try:
             prepared = pipeline.prepare(candidate)
-            values = self._evaluate(trial, pipeline, prepared, drawn, on_progress)
+            if not self.config.budget.fits(prepared.artifact.footprint):
+                values = record_rejected(trial, self.config, prepared)
+            else:
+                epochs = prepared.candidate.epochs + prepared.grid_epochs
+                scored = pipeline.finish(
+                    prepared,
+                    seed=seed_for(self.config.seed, draw, Purpose.TRAINING),
+                    on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
+                )
+                values = record_scored(trial, self.config, self.folder, prepared, scored)
         except Exception as error:
             trial.set_user_attr("error", f"{type(error).__name__}: {error}")
             self._optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
             raise
         self._optuna.tell(trial, values)
         return self.record(trial.number)
-
-    def _evaluate(
-        self,
-        trial: Any,
-        pipeline: Pipeline,
-        prepared: Prepared,
-        drawn: int,
-        on_progress: OnProgress,
-    ) -> list[float]:
-        """Store what became of a candidate and return its objective values."""
-        # Constraints come before any value: a trial without them would count as feasible.
-        if not self.config.budget.fits(prepared.artifact.footprint):
-            self._set_constraints(trial, prepared.artifact.footprint)
-            trial.set_user_attr("footprint", dataclasses.asdict(prepared.artifact.footprint))
-            trial.set_user_attr("plan", {k: str(v) for k, v in prepared.plan.items()})
-            return self._values(trial, prepared.artifact.footprint, _UNTRAINED)
-        epochs = prepared.candidate.epochs + prepared.grid_epochs
-        scored = pipeline.finish(
-            prepared,
-            seed=self.config.seed + drawn,
-            on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
-        )
-        artifact = scored.artifact
-        self._set_constraints(trial, artifact.footprint)
-        for name, content in (("model", artifact.model), ("image", artifact.packed.image)):
-            stored = trial.user_attrs.get("artifacts", {})
-            identifier = self.folder.put_artifact(trial, f"{name}.tflite", content)
-            trial.set_user_attr("artifacts", {**stored, name: identifier})
-        trial.set_user_attr("footprint", dataclasses.asdict(artifact.footprint))
-        trial.set_user_attr("plan", {k: str(v) for k, v in scored.plan.items()})
-        trial.set_user_attr("encodings", dict(artifact.packed.encodings))
-        trial.set_user_attr("accuracy", scored.accuracy)
-        return self._values(trial, artifact.footprint, scored.accuracy)
-
-    def _set_constraints(self, trial: Any, footprint: Footprint) -> None:
-        for name, excess in self.config.budget.excess(footprint).items():
-            trial.set_constraint(name, float(excess))
-
-    def _values(self, trial: Any, footprint: Footprint, accuracy: float) -> list[float]:
-        record = TrialRecord(trial.number, {}, footprint, accuracy, None, {}, {}, {}, 0.0)
-        values = {name: objective_value(record, name) for name in self.config.objectives}
-        # Optuna maximises accuracy; `objective_value` is smaller-is-better throughout.
-        return [-value if name == "accuracy" else value for name, value in values.items()]

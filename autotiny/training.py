@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autotiny.compression.clustering import WeightLevels
 from autotiny.compression.distillation import Distillation, distillation_loss
 from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
+from autotiny.errors import DivergedError
 from autotiny.forward import forward, in_batches, windows
 from autotiny.network import Network, Weights
 from autotiny.tasks._base import Split
@@ -36,12 +37,13 @@ class TrainingSettings:
         batch_size: Samples a step.
         seed: Of the order of samples.
         sparsity: When weights become zero.
+        pruned: Kernels that this holds for; None is every prunable one.
         distillation: How much of the loss is the teacher's.
         patience: Epochs without a better validation score before stopping with the best weights;
             None trains to the end and keeps the last.
         levels: Kernel name to the values its weights are rounded to in the forward pass
             (straight-through gradients, Bengio et al. 2013).
-        keep_zeros: Weights of prunable kernels that are zero at the start stay zero.
+        keep_zeros: Weights of pruned kernels that are zero at the start stay zero.
     """
 
     epochs: int
@@ -49,6 +51,7 @@ class TrainingSettings:
     batch_size: int = 32
     seed: int = 0
     sparsity: SparsitySchedule = field(default_factory=SparsitySchedule)
+    pruned: tuple[str, ...] | None = None
     distillation: Distillation = field(default_factory=Distillation)
     patience: int | None = None
     levels: Mapping[str, WeightLevels] = field(default_factory=dict)
@@ -93,6 +96,7 @@ def train(
 
     Raises:
         ValueError: If alpha is above 0 and no teacher's outputs are given.
+        DivergedError: If the loss or a weight is not finite.
     """
     if settings.distillation.alpha > 0 and teacher_logits is None:
         raise ValueError("Distillation needs the teacher's outputs.")
@@ -110,6 +114,11 @@ def train(
         order = rng.permutation(len(split))[: steps * batch].reshape(steps, batch)
         loss = loop.epoch(x, y, teacher, tf.constant(order), tf.constant(epoch * steps))
         losses.append(float(loss))
+        if not math.isfinite(losses[-1]):
+            raise DivergedError(
+                f"Training diverged: the loss of epoch {epoch + 1} of {settings.epochs} is "
+                f"{losses[-1]} (learning rate {settings.learning_rate:g})."
+            )
         if on_epoch:
             on_epoch(epoch + 1, losses[-1])
         if settings.patience is not None and validation is not None:
@@ -119,6 +128,9 @@ def train(
             elif epoch - int(np.argmax(scores)) >= settings.patience:
                 break
     final = best[1] if settings.patience is not None and scores else loop.weights()
+    for name, array in final.items():
+        if not np.isfinite(array).all():
+            raise DivergedError(f"Training diverged: {name} holds a value that is not finite.")
     return TrainingResult(final, tuple(losses), tuple(scores))
 
 
@@ -140,7 +152,8 @@ class _Loop:
         self._moments = [tf.Variable(tf.zeros_like(self._vector)) for _ in range(2)]
         self._running = tf.Variable(_joined(weights, self._statistics))
         pruning = settings.sparsity.final > 0
-        self._masked = prunable(network) if pruning or settings.keep_zeros else ()
+        chosen = prunable(network) if settings.pruned is None else settings.pruned
+        self._masked = chosen if pruning or settings.keep_zeros else ()
         allowed = {name: np.ones(weights[name].shape, np.float32) for name in self._trained}
         if settings.keep_zeros:
             allowed |= {n: (weights[n] != 0).astype(np.float32) for n in self._masked}

@@ -1,9 +1,11 @@
 """Parts of a search that need no training; whole searches are in ``tests/cli/test_search.py``."""
 
 import pytest
+from optuna.trial import TrialState
 
 from autotiny.config import resolve_config
 from autotiny.front import objective_value
+from autotiny.samplers import draw_of
 from autotiny.sampling import anchor_parameters
 from autotiny.space import parse_space, read_space
 from autotiny.study import Search
@@ -27,6 +29,45 @@ def test_optuna_is_told_the_objectives_and_constraints(study):
         told = [-trial.values[0], *trial.values[1:]]
         assert told[1:] == [objective_value(record, name) for name in ("flash", "ram")]
         assert told[0] == -record.accuracy
+
+
+def test_constraints_are_shares_of_their_limits(folder):
+    """So that 64 B too much weigh less than ten times too slow: Optuna adds them up."""
+    options = {"study": "a", "space": "mlp", "device": "stm32l4r5zi", "sampler": "random"}
+    options |= {"flash": "30KB", "latency": "1us", "trials": 2}
+    search = Search.create(
+        resolve_config(options, config_file=None, assignments=("base.units=[8]",))
+    )
+    search.run()
+    for trial, record in zip(search._optuna.get_trials(), search.records(), strict=True):
+        told = trial.constraints
+        assert told["flash_bytes"] == pytest.approx(record.footprint.flash_bytes / 30720 - 1)
+        assert told["latency_s"] == pytest.approx(record.footprint.latency_s / 1e-6 - 1)
+        assert record.accuracy is None
+
+
+def test_a_killed_candidate_is_tried_again_but_not_for_ever(study):
+    search = Search.open("tiny")
+    search._optuna.ask()  # as a process that is killed leaves it
+    for attempt in (2, 3):
+        search._close_interrupted()
+        again = search._optuna.ask()
+        assert again.user_attrs == {"draw": 12, "retry_of": 10 + attempt, "attempt": attempt}
+    search._close_interrupted()
+    assert search.errors() == 1
+    last = search._optuna.get_trials()[-1]
+    assert last.user_attrs["error"] == "its process was killed 3 times"
+    assert draw_of(search._optuna.ask(), search._optuna.get_trials()) == 13
+
+
+def test_a_retry_is_asked_for_once(study):
+    """Also by a process that is killed between asking and closing."""
+    search = Search.open("tiny")
+    lost = search._optuna.ask()
+    search._optuna.enqueue_trial({}, user_attrs={"draw": 12, "retry_of": lost.number})
+    search._close_interrupted()
+    waiting = search._optuna.get_trials(states=(TrialState.WAITING,))
+    assert len(waiting) == 1
 
 
 def test_first_candidates_are_the_anchors(study):

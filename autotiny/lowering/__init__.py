@@ -6,6 +6,7 @@ and quantised by ai-edge-quantizer under a per-layer recipe.
 
 from autotiny.lowering._float_writer import write_float
 from autotiny.lowering._quantise import Ranges, activation_ranges, quantise, unit_ranges
+from autotiny.lowering._stand_in import stand_in
 from autotiny.network import Network, Weights
 from autotiny.precision import PrecisionPlan
 
@@ -14,6 +15,7 @@ __all__ = [
     "activation_ranges",
     "lower",
     "quantise",
+    "stand_in",
     "unit_ranges",
     "write_float",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.errors import DivergedError
 from autotiny.litert import litert_interpreter
 from autotiny.lowering._float_writer import INPUT, write_float
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, Weights
@@ -33,12 +34,15 @@ def activation_ranges(network: Network, weights: Weights, samples: NDArray[np.fl
     """Return the range of the input and of every layer's output over ``samples``.
 
     Samples run in batches, which is what makes calibration take milliseconds. A tensor that is
-    always zero gets -1..1: any scale gives zero, and kernels refuse one close to zero.
+    always zero gets 0..1: any scale gives zero, and kernels refuse one close to zero.
 
     Args:
         network: Layers in order.
         weights: Their arrays.
         samples: Representative data set, shape ``(n, *input_shape)``, from the training split.
+
+    Raises:
+        DivergedError: If a layer's output is not finite.
     """
     names = (INPUT, *(layer.name for layer in network.layers))
     lows, highs = [], []
@@ -47,11 +51,12 @@ def activation_ranges(network: Network, weights: Weights, samples: NDArray[np.fl
         tensors = [batch, *_layer_outputs(network, weights, batch)]
         lows.append([float(values.min()) for values in tensors])
         highs.append([float(values.max()) for values in tensors])
-    extremes = zip(names, np.min(lows, axis=0), np.max(highs, axis=0), strict=True)
-    return {
-        name: (float(low), float(high)) if low < 0 or high > 0 else (-1.0, 1.0)
-        for name, low, high in extremes
-    }
+    ranges = {}
+    for name, low, high in zip(names, np.min(lows, axis=0), np.max(highs, axis=0), strict=True):
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise DivergedError(f"The output of layer {name} is not finite: its weights diverged.")
+        ranges[name] = (float(low), float(high)) if low < 0 or high > 0 else (0.0, 1.0)
+    return ranges
 
 
 def _layer_outputs(

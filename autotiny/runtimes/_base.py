@@ -144,10 +144,12 @@ class Packed:
         image: The bytes that are flashed.
         encodings: Weight tensor name to the encoding it is stored with (``int8``, ``int4``,
             ``lut3/channel``, ``pruned``, …).
+        sparse: Weight tensors that are stored in fewer bytes the more of their weights are zero.
     """
 
     image: bytes
     encodings: Mapping[str, str]
+    sparse: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,8 @@ class Runtime(Protocol):
         *,
         arena_limit: int | None = None,
         grow_arena: bool = True,
+        encodings: Mapping[str, str] | None = None,
+        any_values: bool = False,
     ) -> Packed:
         """Turn a full quantised .tflite into the smallest image the target runs bit for bit.
 
@@ -204,6 +208,13 @@ class Runtime(Protocol):
             target: What it will run on.
             arena_limit: Arena bytes that a choice of encoding must not exceed; None: no limit.
             grow_arena: Whether encodings may take more arena than the model needs without them.
+            encodings: How tensors must be stored, by name, as ``Packed.encodings`` tells it; what
+                it leaves out is chosen.
+            any_values: Choose only encodings whose bytes do not depend on how often which weight
+                but zero occurs, as for a model whose weights are not trained yet.
+
+        Raises:
+            InputError: If a tensor cannot be stored as asked.
         """
         ...
 

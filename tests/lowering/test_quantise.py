@@ -169,10 +169,10 @@ def test_ranges_of_a_batch_are_the_extremes_of_its_samples(network, count):
     assert together["input"] == (samples.min(), samples.max())
     if count <= 5:
         for name, (low, high) in together.items():
-            ends = [(0.0, 0.0) if r[name] == (-1.0, 1.0) else r[name] for r in alone]
+            ends = [(0.0, 0.0) if r[name] == (0.0, 1.0) else r[name] for r in alone]
             extremes = (min(low for low, _ in ends), max(high for _, high in ends))
             if extremes == (0.0, 0.0):
-                extremes = (-1.0, 1.0)
+                extremes = (0.0, 1.0)
             assert (low, high) == pytest.approx(extremes, rel=1e-5, abs=1e-6)
 
 
@@ -193,7 +193,7 @@ def test_layer_that_is_always_zero_still_runs():
     weights["a/bias"] -= 100
     x = random_samples(network, 8)
     ranges = activation_ranges(network, weights, x)
-    assert ranges["a"] == (-1.0, 1.0)
+    assert ranges["a"] == (0.0, 1.0)
     model = lower(network, weights, {}, ranges)
     expected = np.broadcast_to(weights["out/bias"], (8, 3))
     np.testing.assert_allclose(litert_outputs(model, x).real, expected, atol=0.02)

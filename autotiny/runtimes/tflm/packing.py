@@ -207,7 +207,8 @@ class _Packer:
             for _, _, tensor in _weight_tensors(graph)
         }
         encodings |= {self._graph.tensors[slot.tensor].name: name for slot, name in choice.items()}
-        return Packed(image, encodings)
+        sparse = {name for name, code in encodings.items() if ENCODINGS[code].gains_by_zeros}
+        return Packed(image, encodings, frozenset(sparse))
 
     def _refusal(self, slot: Slot, encoding: str) -> str | None:
         operator = self._graph.operators[slot.operator]

@@ -59,11 +59,22 @@ class TflmRuntime:
         *,
         arena_limit: int | None = None,
         grow_arena: bool = True,
+        encodings: Mapping[str, str] | None = None,
+        any_values: bool = False,
     ) -> Packed:
         """Turn a full quantised .tflite into the smallest image; see the contract."""
+        from autotiny.runtimes.tflm.encodings import ENCODINGS
         from autotiny.runtimes.tflm.packing import pack
 
-        return pack(model, target, arena_limit=arena_limit, grow_arena=grow_arena)
+        bounded = [name for name, encoding in ENCODINGS.items() if encoding.bounded]
+        return pack(
+            model,
+            target,
+            arena_limit=arena_limit,
+            grow_arena=grow_arena,
+            encodings=encodings,
+            allowed=bounded if any_values else None,
+        )
 
     def footprint(
         self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0

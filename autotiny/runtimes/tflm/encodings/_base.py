@@ -82,6 +82,9 @@ class Encoding(Protocol):
     Attributes:
         name: As reports and ``Packed.encodings`` show it.
         needs_decode: The target needs the DECODE operator.
+        gains_by_zeros: The more weights are zero, the fewer bytes are stored.
+        bounded: Its bytes depend on how many weights are zero and how many distinct values there
+            are at most, not on how often which occurs.
     """
 
     @property
@@ -89,6 +92,12 @@ class Encoding(Protocol):
 
     @property
     def needs_decode(self) -> bool: ...
+
+    @property
+    def gains_by_zeros(self) -> bool: ...
+
+    @property
+    def bounded(self) -> bool: ...
 
     def refusal(self, weights: Weights) -> str | None:
         """Return why these values cannot be stored so, in words that follow "because"."""

@@ -11,6 +11,8 @@ class Dense:
 
     name: str = "int8"
     needs_decode: bool = False
+    gains_by_zeros: bool = False
+    bounded: bool = True
 
     def refusal(self, weights: Weights) -> str | None:
         """Take any int8 values."""

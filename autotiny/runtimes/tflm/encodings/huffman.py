@@ -31,6 +31,8 @@ class Huffman:
 
     name: str = "huffman"
     needs_decode: bool = True
+    gains_by_zeros: bool = True
+    bounded: bool = False
 
     def refusal(self, weights: Weights) -> str | None:
         """Take any int8 values."""

@@ -13,6 +13,8 @@ class Int4:
 
     name: str = "int4"
     needs_decode: bool = False
+    gains_by_zeros: bool = False
+    bounded: bool = True
 
     def refusal(self, weights: Weights) -> str | None:
         """Take values from -8 to 7."""

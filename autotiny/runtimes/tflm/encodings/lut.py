@@ -43,6 +43,8 @@ class LookUpTable:
     width: int
     tables: Tables = "tensor"
     needs_decode: bool = True
+    gains_by_zeros: bool = False
+    bounded: bool = True
 
     @property
     def name(self) -> str:

@@ -24,6 +24,8 @@ class Pruned:
 
     name: str = "pruned"
     needs_decode: bool = True
+    gains_by_zeros: bool = True
+    bounded: bool = True
 
     def refusal(self, weights: Weights) -> str | None:
         """Require zero points of 0, since that is what the runtime fills in."""

@@ -1,0 +1,111 @@
+"""Weights and ranges that no trained student packs worse than: its footprint, before training.
+
+Some bytes of a packed model depend on values: a code is shorter where few distinct weights occur, a
+scale may be left out where TFLM can derive it, equal vectors are stored once. A stand-in has the
+values for which all of that saves least, so the footprint of its image is an upper bound of the
+trained one's, by the same code that lowers the trained student:
+
+* kernels take every value of their grid, evenly, so no look-up table is shorter and no code is
+  better than a byte each; of a pruned kernel exactly the weights that pruning keeps are not zero;
+* every scale, zero point, bias and kernel is another one, so nothing is stored once for two;
+* outputs are small against products of inputs and weights, where TFLM needs the biases' scales.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.lowering._float_writer import INPUT
+from autotiny.network import Conv2D, Dense, Network, Pool2D, Shape, Weights
+from autotiny.precision import INT8, LayerPrecision, PrecisionPlan
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+#: Largest output of the first layer: one that no range of samples is likely to equal.
+_UNUSUAL = 1.0371
+
+
+def stand_in(
+    network: Network,
+    plan: PrecisionPlan,
+    input_range: tuple[float, float],
+    zeros: Mapping[str, int],
+) -> tuple[Weights, Ranges]:
+    """Return weights and activation ranges that stand for any trained ones.
+
+    Args:
+        network: The student, without batch norm.
+        plan: Bits per layer.
+        input_range: Smallest and largest input, which training does not change.
+        zeros: How many weights of a kernel will be zero at least, by array name.
+    """
+    shapes = network.weight_shapes()
+    weights: Weights = {}
+    ranges = {INPUT: input_range}
+    span = _span(input_range)
+    for position, layer in enumerate(network.layers):
+        top = _UNUSUAL + position / 64
+        if isinstance(layer, Pool2D):
+            ranges[layer.name] = (0.0, top)  # a pool's output has its input's scale
+            continue
+        low = -(0.5 + position / 64) if layer.activation == "linear" else 0.0
+        ranges[layer.name] = (low, top)
+        largest = 254 * (top - low) / span * (1 + position / 64)
+        name = f"{layer.name}/kernel"
+        axis = None if isinstance(layer, Dense) else 2 + isinstance(layer, Conv2D)
+        precision = plan.get(layer.name, INT8)
+        steps = _steps(shapes[name], axis, precision, zeros.get(name, 0), position)
+        weights[name] = (steps * np.float32(largest)).astype(np.float32)
+        channels = shapes[f"{layer.name}/bias"][0]
+        step = span / 255 * largest / 127
+        bias = (np.arange(1, channels + 1) + 1000 * (position + 1)) * step
+        weights[f"{layer.name}/bias"] = bias.astype(np.float32)
+        span = top - low
+    return weights, ranges
+
+
+def _span(limits: tuple[float, float]) -> float:
+    return max(limits[1] - limits[0], 1e-6)
+
+
+def _steps(
+    shape: Shape, axis: int | None, precision: LayerPrecision, zeros: int, position: int
+) -> NDArray[np.float64]:
+    """Return a kernel in units of its largest magnitude.
+
+    Args:
+        shape: Of the kernel.
+        axis: Of its output channels; None where all share one scale.
+        precision: Its grid.
+        zeros: How many weights are zero.
+        position: Of the layer; another one gives other values.
+    """
+    if precision.clustered:
+        axis = None
+    channels = 1 if axis is None else shape[axis]
+    size = math.prod(shape) // channels
+    values = _grid(precision, zeros > 0)
+    grid = values[(np.arange(channels * size) + position) % len(values)].reshape(channels, size)
+    # Each channel reaches the end of its grid, so that its scale maps values to themselves.
+    grid[:, 0] = np.where((np.arange(channels) + position) % 2, -1.0, 1.0)
+    # The zeros lie in the last channels: those before have as many distinct values as can be.
+    order = np.arange(channels * size).reshape(channels, size)
+    order = np.concatenate([order[:, 0], order[:, 1:].ravel()])
+    grid.ravel()[order[grid.size - zeros :]] = 0.0
+    if axis is None:
+        return grid.reshape(shape)
+    rest = [length for place, length in enumerate(shape) if place != axis]
+    return np.moveaxis(grid.reshape(channels, *rest), 0, axis)
+
+
+def _grid(precision: LayerPrecision, has_zero: bool) -> NDArray[np.float64]:
+    """Return every value but 0 that a weight may take, largest magnitudes apart."""
+    if precision.clustered:
+        count = 2**precision.weight_bits - has_zero
+        return np.linspace(1, -1, count) if count % 2 == 0 else np.linspace(1, -0.9, count)
+    top = 2 ** (precision.weight_bits - 1) - 1
+    positive = np.arange(1, top + 1) / top
+    return np.stack([positive, -positive], axis=1).ravel()
