@@ -106,6 +106,8 @@ def _linear(tf: Any, layer: WeightLayer, kernel: Any, x: Any) -> Any:
         return tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel)
     stride, padding = layer.stride, layer.padding.upper()
     plane = output_shape(layer, x.shape[1:])[:2]
+    if isinstance(layer, DepthwiseConv2D) and stride[0] != stride[1]:
+        return _unequal_depthwise(tf, layer, plane, kernel, x)
     if stride[0] != stride[1] and 1 in plane:
         # TensorFlow's convolution gives wrong sums there (LiteRT and TFLM agree with the sum by
         # hand). Over a single position a stride means nothing, so let it be the other one.
@@ -113,12 +115,18 @@ def _linear(tf: Any, layer: WeightLayer, kernel: Any, x: Any) -> Any:
         stride = (stride[int(plane[0] == 1)],) * 2
     if isinstance(layer, Conv2D):
         return tf.nn.conv2d(x, kernel, stride, padding)
-    assert isinstance(layer, DepthwiseConv2D)
-    if stride[0] != stride[1]:
-        # TensorFlow's depthwise kernel takes equal strides only; striding a stride-1 result would
-        # shift "same" padding, so this goes through the grouped convolution instead.
-        return tf.nn.conv2d(x, tf.transpose(kernel, (0, 1, 3, 2)), stride, padding)
     return tf.nn.depthwise_conv2d(x, kernel, (1, *stride, 1), padding)
+
+
+def _unequal_depthwise(tf: Any, layer: DepthwiseConv2D, plane: Shape, kernel: Any, x: Any) -> Any:
+    """Stride a stride-1 result, after padding by hand.
+
+    TensorFlow's depthwise kernel takes equal strides only, and a grouped convolution has a gradient
+    only in the oneDNN kernels, which TensorFlow switches on for some processors.
+    """
+    x = _only_what_is_read(tf, layer, plane, x)
+    full = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "VALID")
+    return full[:, :: layer.stride[0], :: layer.stride[1]]
 
 
 def _only_what_is_read(tf: Any, layer: Conv2D | DepthwiseConv2D, plane: Shape, x: Any) -> Any:
