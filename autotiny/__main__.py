@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from typing import Any
 
 
@@ -24,6 +25,7 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     from autotiny.errors import AutotinyError, SearchInterruptedError
 
+    warnings.showwarning = _warned
     try:
         result = _call(arguments)
     except (BrokenPipeError, SystemExit) as error:
@@ -43,6 +45,16 @@ def _run(arguments: list[str], debug: bool) -> int:
     if result == SearchInterruptedError.exit_code:  # typer turns Ctrl-C into this, in silence
         return _report("interrupted.", result, debug)
     return result
+
+
+def _warned(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Say our own warnings as a sentence; others as Python does."""
+    from autotiny.errors import AutotinyWarning
+
+    if issubclass(category, AutotinyWarning):
+        print(f"autotiny: note: {message}", file=sys.stderr)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _reader_has_gone(error: BaseException) -> bool:

@@ -80,6 +80,12 @@ Plot = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Also draw it, as FILE.svg or FILE.png."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run the data function that a study of another machine names, from now on."
+    ),
+]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")]
 
@@ -199,11 +205,11 @@ def search(
 
 
 @app.command(epilog="Example: autotiny resume digits-cnn --trials 80")
-def resume(name: Name, trials: Trials = None) -> int:
+def resume(name: Name, trials: Trials = None, trust: Trust = False) -> int:
     """Go on with a study, with its stored configuration."""
     from autotiny.commands.search import run_resume
 
-    return run_resume(name, trials)
+    return run_resume(name, trials, trust)
 
 
 @app.command(epilog="Example: autotiny studies")
@@ -232,11 +238,12 @@ def front(
         str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")
     ] = "table",
     plot: Plot = None,
+    trust: Trust = False,
 ) -> int:
     """Show the non-dominated trials that fit; another budget re-ranks without training."""
     from autotiny.commands.front import show_front
 
-    return show_front(name, flash, ram, latency, output, plot)
+    return show_front(name, flash, ram, latency, output, plot, trust)
 
 
 @app.command(epilog="Example: autotiny show digits-cnn --trial 12 --test")
@@ -246,11 +253,12 @@ def show(
     test: Annotated[
         bool, typer.Option("--test", help="Also score the model on the test split.")
     ] = False,
+    trust: Trust = False,
 ) -> None:
     """Show one trial: hyperparameters, precision plan, encodings, footprint, scores."""
     from autotiny.commands.show import show_trial
 
-    show_trial(name, trial, test)
+    show_trial(name, trial, test, trust)
 
 
 @app.command(epilog="Example: autotiny export digits-cnn --pick knee --target arduino --out fw")
@@ -268,11 +276,12 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a bundle that is already there.")
     ] = False,
+    trust: Trust = False,
 ) -> None:
     """Write a model as .tflite, C array and firmware, proved bit for bit."""
     from autotiny.commands.export import export_trial
 
-    export_trial(name, trial, pick, target, out, force)
+    export_trial(name, trial, pick, target, out, force, trust)
 
 
 @app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
@@ -336,8 +345,10 @@ def devices(
 
 
 @app.command(epilog="Example: autotiny sensitivity digits-cnn --plot sensitivity.svg")
-def sensitivity(name: Name, plot: Plot = None, output: Format = "table") -> None:
+def sensitivity(
+    name: Name, plot: Plot = None, output: Format = "table", trust: Trust = False
+) -> None:
     """Show what lowering each layer's precision alone costs, on validation data."""
     from autotiny.commands.sensitivity import show_sensitivity
 
-    show_sensitivity(name, plot, output)
+    show_sensitivity(name, plot, output, trust)

@@ -30,6 +30,7 @@ from autotiny.space import (
     read_space,
     read_yaml,
 )
+from autotiny.study_format import FORMAT, check_format
 from autotiny.units import parse_seconds, parse_size
 
 Objective = Literal["accuracy", "flash", "ram", "latency", "energy"]
@@ -70,6 +71,7 @@ class StudyConfig(BaseModel):
         fingerprint: SHA-256 of the data.
         arrays: Shape and digest of each array of the data, to say what has changed.
         version: autotiny's version when the study was made.
+        format: How its records are to be read; see ``study_format``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +95,7 @@ class StudyConfig(BaseModel):
     fingerprint: str = ""
     arrays: dict[str, str] = Field(default_factory=dict)
     version: str = ""
+    format: int = Field(default=FORMAT, ge=1, le=FORMAT)
 
     @field_validator("study")
     @classmethod
@@ -336,7 +339,9 @@ def load_config(path: Path) -> StudyConfig:
     Raises:
         InputError: If it was damaged.
     """
+    content = read_yaml(path)
+    check_format(content, str(path))
     try:
-        return StudyConfig.model_validate(read_yaml(path))
+        return StudyConfig.model_validate({"format": 1} | content)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from None

@@ -25,6 +25,10 @@ class DivergedError(CandidateError):
     """Training left the finite numbers."""
 
 
+class AutotinyWarning(UserWarning):
+    """Something that works, but not as one might expect."""
+
+
 class SearchInterruptedError(AutotinyError):
     """The user pressed Ctrl-C; the message says what is kept and how to go on."""
 

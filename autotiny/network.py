@@ -6,9 +6,9 @@ lowering writes; none of them needs the others, and only training needs TensorFl
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,3 +199,27 @@ def fold_batch_norm(network: Network, weights: Weights) -> tuple[Network, Weight
         for layer in network.layers
     )
     return dataclasses.replace(network, layers=tuple(layers)), folded
+
+
+_LAYERS: dict[str, Any] = {kind.__name__: kind for kind in (Conv2D, DepthwiseConv2D, Dense, Pool2D)}
+
+
+def network_to_plain(network: Network) -> dict[str, Any]:
+    """Return a network as JSON has it."""
+    layers = [{"layer": type(x).__name__} | dataclasses.asdict(x) for x in network.layers]
+    return {"input_shape": list(network.input_shape), "layers": layers}
+
+
+def network_from_plain(content: Mapping[str, Any]) -> Network:
+    """Return the network that ``network_to_plain`` wrote.
+
+    Raises:
+        LookupError, TypeError: If it did not write that.
+    """
+
+    def layer(fields: Mapping[str, Any]) -> Layer:
+        given = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        made: Layer = _LAYERS[str(given.pop("layer"))](**given)
+        return made
+
+    return Network(tuple(content["input_shape"]), tuple(map(layer, content["layers"])))

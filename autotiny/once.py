@@ -1,6 +1,7 @@
 """The steps that are taken once per study, and cached: base model and sensitivity table."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,18 @@ from autotiny.base_model import (
     read_base_model,
     train_base_model,
 )
+from autotiny.cache import StepCache
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
 from autotiny.config import StudyConfig
-from autotiny.network import fold_batch_norm
+from autotiny.network import fold_batch_norm, network_from_plain, network_to_plain
 from autotiny.pipeline import representative_samples
 from autotiny.precision import LayerPrecision
 from autotiny.progress import OnProgress, Progress
-from autotiny.space import SearchSpace
 from autotiny.tasks import Task
-from autotiny.tensorflow_setup import choose_threads, prepare_tensorflow
+from autotiny.tensorflow_setup import choose_threads
+
+#: Counts up when a result's meaning changes, so that older ones are not taken for it.
+_VERSION = 1
 
 
 def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProgress) -> BaseModel:
@@ -28,28 +32,29 @@ def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProg
         InputError: If the user's own is no longer the one the study was started with.
     """
     samples = representative_samples(task, config.seed)
-    base: BaseModel
     if config.model is not None:
         from autotiny.models.keras_file import check_fingerprint
 
         check_fingerprint(config.model, config.model_sha256)
-        read = _memory(cache).cache(_read, ignore=["path", "task", "samples"])
-        base = read(config.fingerprint, config.model_sha256, config.model, task, samples)
-        return base
-    # Also when the cache has it: what follows must run in as many threads as it did.
-    prepare_tensorflow(config.seed)
-    network = build_base_network(task, config.space)
-    choose_threads(config.space.training.batch_size * network.macs)
-    trained = _memory(cache).cache(_train, ignore=["task", "samples", "on_epoch"])
-    total = config.space.training.epochs
-    base = trained(
-        config.fingerprint,
-        config.space.model_dump(mode="json", include={"family", "base", "training"}),
-        config.seed,
-        task,
-        samples,
-        lambda epoch, _: on_progress(Progress("base", epoch, total)),
-    )
+    else:
+        # Also when the cache has it: what follows must run in as many threads as it did.
+        network = build_base_network(task, config.space)
+        choose_threads(config.space.training.batch_size * network.macs)
+    steps, key = StepCache(cache), _key(config)
+    if (stored := steps.load("base", key)) is not None:
+        return _unpacked(*stored)
+    if config.model is not None:
+        base = read_base_model(config.model, config.model_sha256, task, samples)
+    else:
+        total = config.space.training.epochs
+        base = train_base_model(
+            task,
+            config.space,
+            samples,
+            seed=config.seed,
+            on_epoch=lambda epoch, _: on_progress(Progress("base", epoch, total)),
+        )
+    steps.store("base", key, *_packed(base))
     return base
 
 
@@ -62,6 +67,13 @@ def sensitivity(
     on_progress: OnProgress,
 ) -> tuple[Sensitivity, ...]:
     """Return the sensitivity of a base model's layers to the precisions in ``options``."""
+    wanted = {layer: list(map(dataclasses.asdict, group)) for layer, group in options.items()}
+    steps, key = StepCache(cache), _key(config) | {"options": wanted}
+    if (stored := steps.load("sensitivity", key)) is not None:
+        return tuple(
+            Sensitivity(**row | {"precision": LayerPrecision(**row["precision"])})
+            for row in stored[1]
+        )
     network, weights = fold_batch_norm(base.network, base.weights)
     total, done = sum(map(len, options.values())), 0
 
@@ -70,39 +82,50 @@ def sensitivity(
         done += 1
         on_progress(Progress("sensitivity", done, total))
 
-    cached = _memory(cache).cache(measure_sensitivity, ignore=["on_step"])
-    table: tuple[Sensitivity, ...] = cached(
+    table = measure_sensitivity(
         network,
         weights,
         base.ranges,
-        dict(options),
+        options,
         task.validation,
         base.validation_logits,
         seed=config.seed,
         on_step=step,
     )
+    steps.store("sensitivity", key, {}, [dataclasses.asdict(row) for row in table])
     return table
 
 
-def _memory(cache: Path) -> Any:
-    import joblib
-
-    return joblib.Memory(cache, verbose=0)
-
-
-def _train(
-    fingerprint: str,
-    space: dict[str, Any],
-    seed: int,
-    task: Task,
-    samples: Any,
-    on_epoch: Callable[[int, float], None],
-) -> BaseModel:
-    """Train a base model; its cache is keyed by the data's fingerprint, not by Python objects."""
-    content = SearchSpace.model_validate(space)
-    return train_base_model(task, content, samples, seed=seed, on_epoch=on_epoch)
+def _key(config: StudyConfig) -> dict[str, Any]:
+    """Return what a base model depends on."""
+    return {
+        "version": _VERSION,
+        "data": config.fingerprint,
+        "seed": config.seed,
+        "model": config.model_sha256,
+        "space": config.space.model_dump(mode="json", include={"family", "base", "training"}),
+    }
 
 
-def _read(fingerprint: str, sha256: str, path: str, task: Task, samples: Any) -> BaseModel:
-    """Read the user's own base model; cached like a trained one."""
-    return read_base_model(path, sha256, task, samples)
+def _packed(base: BaseModel) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a base model as arrays and facts."""
+    arrays = {f"weights/{name}": array for name, array in base.weights.items()}
+    arrays |= {"train_logits": base.train_logits, "validation_logits": base.validation_logits}
+    facts = {
+        "network": network_to_plain(base.network),
+        "ranges": dict(base.ranges),
+        "validation_accuracy": base.validation_accuracy,
+    }
+    return arrays, facts
+
+
+def _unpacked(arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseModel:
+    weights = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith("weights/")}
+    return BaseModel(
+        network=network_from_plain(facts["network"]),
+        weights=weights,
+        ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
+        train_logits=arrays["train_logits"],
+        validation_logits=arrays["validation_logits"],
+        validation_accuracy=facts["validation_accuracy"],
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 from autotiny.config import StudyConfig
 from autotiny.front import TrialRecord, objective_value
-from autotiny.pipeline import Prepared, Scored
+from autotiny.pipeline import Artifact, Prepared, Scored
 from autotiny.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint
 from autotiny.storage import StudyFolder
@@ -18,7 +18,7 @@ def record_rejected(trial: Any, config: StudyConfig, prepared: Prepared) -> list
     """Store a candidate that is over budget and return its objective values."""
     footprint = prepared.artifact.footprint
     _set_constraints(trial, config, footprint)
-    _describe(trial, footprint, prepared.plan, prepared)
+    _describe(trial, prepared.artifact, prepared.plan, prepared)
     return _values(trial, config, footprint, _UNTRAINED)
 
 
@@ -38,14 +38,14 @@ def record_scored(
     bound = prepared.artifact.footprint
     limits = {"flash_bytes": bound.flash_bytes, "ram_bytes": bound.ram_bytes}
     trial.set_user_attr("predicted", limits)
-    trial.set_user_attr("encodings", dict(artifact.packed.encodings))
     trial.set_user_attr("accuracy", scored.accuracy)
-    _describe(trial, artifact.footprint, scored.plan, prepared)
+    _describe(trial, artifact, scored.plan, prepared)
     return _values(trial, config, artifact.footprint, scored.accuracy)
 
 
-def _describe(trial: Any, footprint: Footprint, plan: PrecisionPlan, prepared: Prepared) -> None:
-    trial.set_user_attr("footprint", dataclasses.asdict(footprint))
+def _describe(trial: Any, artifact: Artifact, plan: PrecisionPlan, prepared: Prepared) -> None:
+    trial.set_user_attr("footprint", dataclasses.asdict(artifact.footprint))
+    trial.set_user_attr("encodings", dict(artifact.packed.encodings))
     trial.set_user_attr("plan", {layer: str(precision) for layer, precision in plan.items()})
     trial.set_user_attr("dropped", dict(prepared.dropped))
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -14,13 +15,17 @@ from typing import IO, Any
 from autotiny.config import StudyConfig, checked_name, load_config, save_config
 from autotiny.errors import AutotinyError, InputError
 from autotiny.front import TrialRecord
-from autotiny.runtimes._base import Footprint
+from autotiny.study_format import read_footprint
 
 #: The tables of an Optuna database that a study's trials are read from.
 _TABLES = (
     "version_info", "studies", "study_directions", "study_user_attributes", "trials",
     "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes",
 )  # fmt: skip
+
+
+#: As Optuna makes them; anything else must not become part of a path.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,80}")
 
 
 def studies_dir() -> Path:
@@ -207,11 +212,13 @@ class StudyFolder:
 
     def _storage(self) -> Any:
         import optuna
+        from sqlalchemy import URL
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        return optuna.storages.RDBStorage(
-            f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": 60}}
-        )
+        url = URL.create("sqlite", database=str(self.database)).render_as_string()
+        # Optuna fills a template in what it is given; braces of a folder's name are not for it.
+        url = url.replace("{", "{{").replace("}", "}}")
+        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
     def _create_optuna(self, objectives: tuple[str, ...]) -> None:
         import optuna
@@ -258,6 +265,11 @@ class StudyFolder:
                 f"A trial must have been trained to have a model; trial {record.number} of "
                 f"{self.name} was over budget and was not."
             )
+        if not _IDENTIFIER.fullmatch(str(identifier)):
+            raise InputError(
+                f"An artifact's identifier must be letters, digits and dashes; trial "
+                f"{record.number} of {self.name} names {str(identifier)[:80]!r}."
+            )
         path = self.artifacts / identifier
         if not path.is_file():
             raise InputError(f"The {name} of trial {record.number} must be at {path}; it is gone.")
@@ -277,13 +289,15 @@ def record_from_trial(trial: Any, study_attributes: Mapping[str, Any]) -> TrialR
     return TrialRecord(
         number=trial.number,
         parameters=dict(trial.params),
-        footprint=Footprint(**attributes["footprint"]),
+        footprint=read_footprint(attributes["footprint"]),
         accuracy=attributes.get("accuracy"),
         device_accuracy=study_attributes.get(device_key(trial.number)),
         plan=attributes.get("plan", {}),
         encodings=attributes.get("encodings", {}),
         artifacts=attributes.get("artifacts", {}),
         seconds=(ended - started).total_seconds() if started and ended else 0.0,
+        dropped=attributes.get("dropped", {}),
+        predicted=attributes.get("predicted", {}),
     )
 
 

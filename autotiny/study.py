@@ -32,7 +32,8 @@ from autotiny.sampling import (
 from autotiny.seeds import Purpose, seed_for
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
-from autotiny.tasks import Task, load_task
+from autotiny.tasks import Task, load_task, runs_code
+from autotiny.trust import require_trusted, sign
 
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
@@ -44,10 +45,10 @@ _MOST_ATTEMPTS = 3
 class Search:
     """One study, open for searching or looking."""
 
-    def __init__(self, folder: StudyFolder, config: StudyConfig) -> None:
+    def __init__(self, folder: StudyFolder, config: StudyConfig, *, trusted: bool = False) -> None:
         # As it is read back from disk: caches are keyed by what it holds, to the last detail.
         self.config = StudyConfig.model_validate(config.model_dump(mode="json"))
-        self.folder = folder
+        self.folder, self._trusted = folder, trusted
         self._optuna = folder.open_optuna()
         self._found_anchors: list[dict[str, Any]] | None = None
 
@@ -77,25 +78,36 @@ class Search:
         config = config.model_copy(update=known)
         search = cls(StudyFolder.create(config), config)
         search.__dict__["task"] = task
+        sign(search.folder.path, config.data, config.fingerprint)
         return search
 
     @classmethod
-    def open(cls, name: str) -> "Search":
+    def open(cls, name: str, *, trusted: bool = False) -> "Search":
         """Open an existing study.
+
+        Args:
+            name: Of the study.
+            trusted: Code that the study names may run, from now on.
 
         Raises:
             InputError: If there is none or it is damaged.
         """
         folder = StudyFolder.open(name)
-        return cls(folder, folder.config())
+        return cls(folder, folder.config(), trusted=trusted)
 
     @cached_property
     def task(self) -> Task:
         """The study's data.
 
         Raises:
-            InputError: If it is no longer the data the study was started with.
+            InputError: If it is no longer the data the study was started with, or would come from
+                code that a study of another machine names.
         """
+        facts = (self.config.data, self.config.fingerprint)
+        if self._trusted:
+            sign(self.folder.path, *facts)
+        elif runs_code(self.config.data):
+            require_trusted(self.folder.path, *facts)
         task = load_task(self.config.data, seed=self.config.seed)
         if task.fingerprint != self.config.fingerprint:
             now, was = task.digests, self.config.arrays

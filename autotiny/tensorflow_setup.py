@@ -1,11 +1,11 @@
 """TensorFlow, imported once, quietly and reproducibly."""
 
-import contextlib
 import os
 import sys
 import warnings
 from typing import Any
 
+from autotiny.errors import AutotinyWarning
 from autotiny.quiet import captured_stderr
 
 #: Batches of fewer MACs run faster in one thread: handing work over costs more than it saves.
@@ -37,14 +37,33 @@ def choose_threads(work: int) -> None:
     """Keep TensorFlow to one thread if batches are small; to be called before it first runs.
 
     Results depend on the number of threads in their last bits, so a study decides this by its base
-    model alone, and alike in every process that goes on with it.
+    model alone, and alike in every process that goes on with it. Where TensorFlow is running
+    already with other threads, that is said.
 
     Args:
         work: MACs of one batch of the base model.
     """
-    import tensorflow as tf
+    tf = prepare_tensorflow(0)
+    if work >= _THREADING_MIN_MACS or _threads(tf) == (1, 1):
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        warnings.warn(
+            "TensorFlow was running before autotiny could set its threads: trainings are slower, "
+            "and results may differ in their last bits from those of another process.",
+            AutotinyWarning,
+            stacklevel=2,
+        )
 
-    if work < _THREADING_MIN_MACS:
-        with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+
+def _threads(tf: Any) -> tuple[int, int]:
+    """Return how many threads TensorFlow has within and across operators; 0 is its own choice."""
+    threading = tf.config.threading
+    own = (os.environ.get(f"TF_NUM_{kind}_THREADS", "0") for kind in ("INTRAOP", "INTEROP"))
+    within, across = (int(value) if value.isdigit() else 0 for value in own)
+    return (
+        threading.get_intra_op_parallelism_threads() or within,
+        threading.get_inter_op_parallelism_threads() or across,
+    )

@@ -1,4 +1,6 @@
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -112,3 +114,28 @@ def test_artifacts_are_what_was_stored(study):
         image = search.folder.get_artifact(record, "image")
         assert len(image) == record.footprint.model_bytes
         assert search.folder.get_artifact(record, "model")[4:8] == b"TFL3"
+
+
+@pytest.mark.parametrize(
+    "place", ["a?b", "%41", "x#y", "{SCHEMA_VERSION}", "with space", "100%", "q'uote", "é"]
+)
+def test_a_study_may_lie_in_any_folder(folder, cli, monkeypatch, place):
+    monkeypatch.setenv("AUTOTINY_STUDIES", str(folder / place / "studies"))
+    search = ("search", "--flash", "1KB", "--space", "mlp", "--study", "s", "--trials", "2")
+    code, _, err = cli(*search, "--set", "training.epochs=1")
+    assert (code, err) == (3, "")
+    assert (folder / place / "studies" / "s" / "study.db").is_file()
+    assert sorted(path.name for path in folder.iterdir()) == [place]
+    assert cli("front", "s")[0] == 3
+
+
+@pytest.mark.parametrize("identifier", ["../config.yaml", "/etc/hostname", "a/b", "", "a" * 99])
+def test_an_artifact_never_lies_elsewhere(study, refused, identifier):
+    connection = sqlite3.connect(study / "study.db")
+    stored = json.dumps({"model": identifier, "image": identifier})
+    changed = "update trial_user_attributes set value_json = ? where key = 'artifacts'"
+    connection.execute(changed, (stored,))
+    connection.commit()
+    connection.close()
+    sentence = refused("export", "tiny", "--trial", "0", "--out", "fw")
+    assert "An artifact's identifier must be letters, digits and dashes" in sentence

@@ -13,7 +13,13 @@ from autotiny.study import Search
 
 
 def export_trial(
-    name: str, number: int | None, how: str | None, ecosystem: str, out: Path, force: bool
+    name: str,
+    number: int | None,
+    how: str | None,
+    ecosystem: str,
+    out: Path,
+    force: bool,
+    trust: bool = False,
 ) -> None:
     """Write and prove the bundle of one trial; the test split is scored here, once."""
     from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
@@ -22,7 +28,7 @@ def export_trial(
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
     if ecosystem not in ecosystems():
         raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
-    search = Search.open(name)
+    search = Search.open(name, trusted=trust)
     record = search.record(number) if number is not None else _picked(search, how or "")
     model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
     task, config = search.task, search.config

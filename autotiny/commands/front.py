@@ -19,6 +19,7 @@ def show_front(
     latency: str | None,
     output: str,
     plot: Path | None,
+    trust: bool = False,
 ) -> int:
     """Print the front under the study's budget or another; return the exit code."""
     output = checked_format(output)
@@ -30,7 +31,7 @@ def show_front(
         changes["ram_bytes"] = parse_size(ram, name="--ram")
     if latency is not None:
         changes["latency_s"] = parse_seconds(latency, name="--latency")
-    search = Search.open(name)
+    search = Search.open(name, trusted=trust)
     if latency is not None and search.config.device.clock_hz is None:
         raise InputError(
             f"--latency needs a study that was searched for a device with a clock; {name} was not."

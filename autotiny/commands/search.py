@@ -23,9 +23,9 @@ def run_search(
     return _run(Search.create(resolved), None)
 
 
-def run_resume(name: str, trials: int | None) -> int:
+def run_resume(name: str, trials: int | None, trust: bool = False) -> int:
     """Go on with a study; return the exit code."""
-    return _run(Search.open(name), trials)
+    return _run(Search.open(name, trusted=trust), trials)
 
 
 def _run(search: Search, trials: int | None) -> int:

@@ -11,7 +11,7 @@ from autotiny.report.sensitivity import draw_sensitivity, sensitivity_table, sen
 from autotiny.study import Search
 
 
-def show_sensitivity(name: str, plot: Path | None, output: str) -> None:
+def show_sensitivity(name: str, plot: Path | None, output: str, trust: bool = False) -> None:
     """Print the sensitivity of a study's layers, and draw it.
 
     It is measured now if the study has not come that far yet.
@@ -21,7 +21,7 @@ def show_sensitivity(name: str, plot: Path | None, output: str) -> None:
     """
     checked_format(output)
     checked_plot(plot)
-    search = Search.open(name)
+    search = Search.open(name, trusted=trust)
     with Console(stderr=True).status("measuring") as status:  # silent unless on a terminal
         rows = search.sensitivity(
             lambda step: status.update(f"{step.stage} {step.done}/{step.total}")

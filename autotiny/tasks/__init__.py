@@ -6,6 +6,6 @@ To add a built-in task: write one file with ``load(seed) -> Task`` that ends in
 
 from autotiny.tasks._base import Split, Task
 from autotiny.tasks._checks import checked_task
-from autotiny.tasks._load import load_task, task_names
+from autotiny.tasks._load import load_task, runs_code, task_names
 
-__all__ = ["Split", "Task", "checked_task", "load_task", "task_names"]
+__all__ = ["Split", "Task", "checked_task", "load_task", "runs_code", "task_names"]

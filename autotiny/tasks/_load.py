@@ -21,6 +21,11 @@ def task_names() -> list[str]:
     return sorted(_BUILT_IN)
 
 
+def runs_code(spec: str) -> bool:
+    """Whether loading a task of this spec imports and calls code that the spec names."""
+    return spec not in _BUILT_IN and not spec.lower().endswith(".npz") and ":" in spec
+
+
 def load_task(spec: str, *, seed: int) -> Task:
     """Return the task that ``spec`` names; equal spec and seed give an equal task.
 
@@ -36,7 +41,7 @@ def load_task(spec: str, *, seed: int) -> Task:
         return _BUILT_IN[spec](seed)
     if spec.lower().endswith(".npz"):
         return _npz.load(spec, seed)
-    if ":" in spec:
+    if runs_code(spec):
         return _function.load(spec, seed)
     close = difflib.get_close_matches(spec, task_names(), 1)
     hint = f" (did you mean {close[0]}?)" if close else ""

@@ -290,7 +290,7 @@ def test_lost_artifacts(study, refused, cli):
     for path in study.glob("artifacts/*"):
         path.unlink()
     assert "is gone" in refused("export", "tiny", "--trial", "0", "--out", "fw")
-    code, _, err = cli("show", "tiny", "--trial", "0")
+    code, _, err = cli("show", "tiny", "--trial", "0", "--test")
     assert code == 2
     assert "is gone" in err
 

@@ -201,13 +201,13 @@ def test_only_export_and_show_with_test_see_the_test_split(study, cli, monkeypat
     assert cli("front", "tiny", "--flash", "22500")[0] == 0
     assert cli("show", "tiny", "--trial", "0")[0] == 0
     assert cli("studies")[0] == 0
-    for command in (
-        ("show", "tiny", "--trial", "0", "--test"),
-        ("export", "tiny", "--trial", "0", "--out", "fw"),
+    for command, place in (
+        (("show", "tiny", "--trial", "0", "--test"), "_scores"),
+        (("export", "tiny", "--trial", "0", "--out", "fw"), "export_trial"),
     ):
         code, _, err = cli(*command)
         assert code == 1
-        assert f"the test split was touched by {command[0]}_trial" in err
+        assert f"the test split was touched by {place}" in err
     assert not (study.parent.parent / "fw").exists()
 
 
@@ -229,9 +229,10 @@ def test_study_in_use_is_refused(study, cli):
 
 def test_resuming_trains_no_base_model_again(searched, folder, finish):
     shutil.copytree(searched[0] / "studies", folder / "studies")
-    cached = sorted((folder / "studies" / "tiny" / "cache").rglob("output.pkl"))
-    assert len(cached) == 2  # base model and sensitivity
+    cached = sorted((folder / "studies" / "tiny" / "cache").rglob("*"))
+    steps = sorted((path.name.partition("-")[0], path.suffix) for path in cached)
+    assert steps == [(s, x) for s in ("base", "sensitivity") for x in (".json", ".npz")]
     code, out, err = finish("resume", "tiny", "--trials", 13, cwd=folder)
     assert (code, err) == (0, "")
     assert "training the base model" not in out
-    assert sorted((folder / "studies" / "tiny" / "cache").rglob("output.pkl")) == cached
+    assert sorted((folder / "studies" / "tiny" / "cache").rglob("*")) == cached

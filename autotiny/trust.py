@@ -1,0 +1,75 @@
+"""Whose study is it? One that was made on this machine may run its own data function again.
+
+A study names its data, and ``package.module:function`` is code. It is run without asking only if
+the study was made here, which is known by a message authentication code (HMAC, RFC 2104) of what
+the study names, under a key that never leaves this machine.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from autotiny.errors import InputError
+
+_ORIGIN = "origin"
+
+
+def sign(folder: Path, *facts: str) -> None:
+    """Mark a study as made, or trusted, on this machine; without a home nothing is marked.
+
+    Args:
+        folder: The study's.
+        facts: What the study names: its data's spec and fingerprint.
+    """
+    with contextlib.suppress(OSError):
+        (folder / _ORIGIN).write_text(_code(_key(), facts) + "\n", encoding="ascii")
+
+
+def require_trusted(folder: Path, *facts: str) -> None:
+    """Refuse to run the code that a study of another machine names.
+
+    Args:
+        folder: The study's.
+        facts: As they were signed; the first is ``package.module:function``.
+
+    Raises:
+        InputError: If the study was not made here and was never trusted.
+    """
+    try:
+        stored = (folder / _ORIGIN).read_text(encoding="ascii").strip()
+        trusted = hmac.compare_digest(stored, _code(_key(), facts))
+    except (OSError, ValueError):
+        trusted = False
+    if not trusted:
+        raise InputError(
+            f"Code that a study names is run only if the study was made on this machine; "
+            f"{folder.name} was not, and its data is {facts[0]}: read that code, then add --trust."
+        )
+
+
+def _code(key: bytes, facts: tuple[str, ...]) -> str:
+    return hmac.new(key, "\0".join(facts).encode(), hashlib.sha256).hexdigest()
+
+
+def _key() -> bytes:
+    """Return this machine's key for this user; made when first needed.
+
+    Raises:
+        OSError: If there is none and none can be kept.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    path = Path(state) / "autotiny" / "key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Linked into place, so that of two processes one makes the key and both use it.
+    temporary = path.with_name(f"key.{os.getpid()}")
+    temporary.touch(mode=0o600)
+    temporary.write_bytes(secrets.token_bytes(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(temporary, path)
+    temporary.unlink()
+    return path.read_bytes()
