@@ -19,9 +19,11 @@ def show_trial(name: str, number: int, test: bool) -> None:
     out.print(_plan(search, record))
     out.print(footprint_table(record.footprint, search.config.budget))
     footprint = record.footprint
+    count = footprint.instructions
+    work = "an unknown number of" if count is None else f"{count:,}"
     out.print(
         f"  {footprint.macs:,} MACs, {footprint.params:,} parameters (measured), "
-        f"{footprint.instructions:,} instructions per inference (predicted)"
+        f"{work} instructions per inference (predicted)"
     )
     if costs := cost_line(footprint):
         out.print(f"  {costs}")
