@@ -27,10 +27,11 @@ def show_trial(name: str, number: int, test: bool, trust: bool = False) -> None:
             f"  {bound:,} B of flash were predicted before training, as an upper bound; it takes "
             f"{bound - footprint.flash_bytes:,} B less."
         )
-    instructions = footprint.instructions
+    count = footprint.instructions
+    work = "an unknown number of" if count is None else f"{count:,}"
     out.print(
         f"  {footprint.macs:,} MACs, {footprint.params:,} parameters (measured), "
-        f"{instructions:,} instructions per inference (predicted)"
+        f"{work} instructions per inference (predicted)"
     )
     if costs := cost_line(footprint):
         out.print(f"  {costs}")

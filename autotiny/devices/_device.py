@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import Gt, MinLen
 
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._base import KernelSet, Target
+from autotiny.runtimes._base import Flavour, KernelSet, Target
 
 Text = Annotated[str, MinLen(1)]
 Bytes = Annotated[int, Gt(0)]
@@ -29,6 +29,8 @@ class Device:
         active_ma: Supply current while computing at that clock, in milliampere; None: unknown.
         supply_v: Supply voltage for that current; None: unknown.
         kernels: Kernels that its firmware links.
+        flavour: Whether its firmware is built without log strings and assertions (``stripped``) or
+            with them (``plain``).
         has_decode: Its TFLM has the DECODE operator.
         has_per_channel_fc: Its TFLM has per-channel FULLY_CONNECTED.
         has_int4: Its TFLM has packed 4-bit weights.
@@ -52,6 +54,7 @@ class Device:
     active_ma: Annotated[float, Gt(0)] | None = None
     supply_v: Annotated[float, Gt(0)] | None = None
     kernels: KernelSet = "reference"
+    flavour: Flavour = "stripped"
     has_decode: bool = True
     has_per_channel_fc: bool = True
     has_int4: bool = True
@@ -81,4 +84,5 @@ class Device:
             cycles_per_instruction=self.cycles_per_instruction,
             active_ma=self.active_ma,
             supply_v=self.supply_v,
+            flavour=self.flavour,
         )

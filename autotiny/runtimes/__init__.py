@@ -1,9 +1,9 @@
 """Runtimes for microcontrollers, by name; TFLM is the first."""
 
 from autotiny.errors import InputError
-from autotiny.runtimes._base import Footprint, KernelSet, Packed, Runtime, Target
+from autotiny.runtimes._base import Flavour, Footprint, KernelSet, Packed, Runtime, Target
 
-__all__ = ["Footprint", "KernelSet", "Packed", "Runtime", "Target", "get_runtime"]
+__all__ = ["Flavour", "Footprint", "KernelSet", "Packed", "Runtime", "Target", "get_runtime"]
 
 
 def get_runtime(name: str = "tflm", *, trusted: bool = True) -> Runtime:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from autotiny.runtimes._analysis import Analysis
 
 KernelSet = Literal["reference", "cmsis-nn"]
+#: How firmware is built: without log strings and assertions, or with them.
+Flavour = Literal["stripped", "plain"]
+#: How a figure came to be, best first: measured, from a datasheet, predicted from measurements of
+#: the same thing, estimated from measurements of something like it.
+Origin = Literal["measured", "datasheet", "predicted", "estimated"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class Target:
         cycles_per_instruction: Assumed mean for the core.
         active_ma: Supply current while computing, from the datasheet, in milliampere.
         supply_v: Supply voltage for that current.
+        flavour: How its firmware is built: ``stripped`` (``-DNDEBUG
+            -DTF_LITE_STRIP_ERROR_STRINGS``) or ``plain`` (with log strings and assertions, as
+            Arduino and most IDE projects build it).
     """
 
     name: str = "generic"
@@ -47,6 +55,7 @@ class Target:
     cycles_per_instruction: float = 1.0
     active_ma: float | None = None
     supply_v: float | None = None
+    flavour: Flavour = "stripped"
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,17 @@ class Footprint:
         app_ram_bytes: What the user's own application takes (``--app-ram``).
         macs: Multiply-accumulate operations per inference.
         params: Number of weight and bias values.
-        instructions: Predicted CPU instructions per inference.
-        latency_s: Predicted seconds per inference; None without a clock.
-        energy_mj: Predicted millijoule per inference; None without a current.
-        origins: For each figure, ``measured``, ``predicted`` or ``datasheet``.
+        instructions: CPU instructions per inference; None if an operator's cannot be told.
+        latency_s: Seconds per inference; None without a clock or without instructions.
+        energy_mj: Millijoule per inference; None without a current or without a latency.
+        origins: By the name of a figure, how it came to be: ``measured``, ``datasheet``,
+            ``predicted`` or ``estimated`` (see :data:`Origin`).
+        errors: By the name of a figure, its relative error as a fraction: the truth is expected
+            within ``figure * (1 +- error)``. 0 is exact; None, or no entry (a footprint that
+            version 0.1.0 stored), is an error that is not known. Latency and energy have the error
+            of the instructions; the cycles per instruction are assumed.
+        caveats: Sentences about what makes a figure less sure than its error says, such as an
+            operator that was estimated from another one.
     """
 
     model_bytes: int
@@ -76,12 +92,17 @@ class Footprint:
     overhead_ram_bytes: int
     macs: int
     params: int
-    instructions: int
+    instructions: int | None
     app_flash_bytes: int = 0
     app_ram_bytes: int = 0
     latency_s: float | None = None
     energy_mj: float | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, float | None] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "caveats", tuple(self.caveats))  # JSON has lists only
 
     @property
     def flash_bytes(self) -> int:
@@ -92,6 +113,27 @@ class Footprint:
     def ram_bytes(self) -> int:
         """All RAM: arena, runtime statics and stack, and application."""
         return self.arena_bytes + self.overhead_ram_bytes + self.app_ram_bytes
+
+    def margin(self, name: str) -> float | None:
+        """Return by how much a figure may be wrong, in its own unit.
+
+        Args:
+            name: ``flash_bytes``, ``ram_bytes`` (whose parts' errors add up) or another figure.
+
+        Returns:
+            The error in bytes, instructions, seconds or millijoule; None if it is not known.
+        """
+        parts = {
+            "flash_bytes": ("model_bytes", "runtime_bytes"),
+            "ram_bytes": ("arena_bytes", "overhead_ram_bytes"),
+        }.get(name, (name,))
+        margins = [_margin(getattr(self, part), self.errors.get(part)) for part in parts]
+        known = [margin for margin in margins if margin is not None]
+        return sum(known) if len(known) == len(margins) else None
+
+
+def _margin(value: float | None, error: float | None) -> float | None:
+    return None if value is None or error is None else value * error
 
 
 def checked_kernels(kernels: str, core: str, *, name: str = "--kernels") -> KernelSet:
@@ -113,13 +155,13 @@ def checked_kernels(kernels: str, core: str, *, name: str = "--kernels") -> Kern
     return cast(KernelSet, kernels)
 
 
-def latency_s(instructions: int, target: Target) -> float | None:
-    """Return predicted seconds for a number of instructions; None without a clock.
+def latency_s(instructions: int | None, target: Target) -> float | None:
+    """Return predicted seconds for a number of instructions; None without a clock or a number.
 
     Raises:
         InputError: If the target's clock or cycles per instruction are not positive.
     """
-    if target.clock_hz is None:
+    if target.clock_hz is None or instructions is None:
         return None
     if target.clock_hz <= 0 or target.cycles_per_instruction <= 0:
         raise InputError(

@@ -154,14 +154,18 @@ def make_footprint(
 ) -> Footprint:
     """Return a footprint from its parts, and predict instructions, latency and energy.
 
-    Operators whose instructions have no fit are named in ``origins["instructions"]``.
+    Where an operator's instructions cannot be told, neither can the model's, nor its latency.
     """
     work = instructions.model_work(model, target)
-    latency = latency_s(work.instructions, target)
-    without = [n for n in model.operator_names if not instructions.name_has_fit(n, target)]
-    origins = dict(_ORIGINS)
-    if without:
-        origins["instructions"] = f"predicted, not accounted for: {', '.join(without)}"
+    told = all(instructions.name_has_fit(name, target) for name in model.operator_names)
+    count = work.instructions if told else None
+    latency = latency_s(count, target)
+    caveat = instructions.core_caveat(target)
+    caveats = (*([caveat] if caveat else []), *work.unaccounted)
+    error = None if caveats else instructions.relative_error(target)
+    errors = dict.fromkeys(("model_bytes", "macs", "params"), 0.0) | dict.fromkeys(
+        ("instructions", "latency_s", "energy_mj"), error
+    )
     return Footprint(
         model_bytes=len(image),
         runtime_bytes=runtime_bytes,
@@ -170,12 +174,14 @@ def make_footprint(
         overhead_ram_bytes=overhead_ram_bytes(),
         macs=work.macs,
         params=instructions.parameter_count(model),
-        instructions=work.instructions,
+        instructions=count,
         app_flash_bytes=app_flash_bytes,
         app_ram_bytes=app_ram_bytes,
         latency_s=latency,
         energy_mj=energy_mj(latency, target),
-        origins=origins,
+        origins=_ORIGINS,
+        errors=errors,
+        caveats=caveats,
     )
 
 
