@@ -65,6 +65,7 @@ class TflmVersion:
     Attributes:
         name: The file's name without ``.yaml``.
         title: What it is, as a person would say it.
+        commit: Of its repository.
         kernel_sets: Kernel sets that it can be built with.
         features: What it has of that not every version has.
         exact: By kernel set, how exact the predicted arena was where it was measured.
@@ -74,6 +75,7 @@ class TflmVersion:
 
     name: str
     title: str
+    commit: str
     kernel_sets: tuple[KernelSet, ...]
     features: Mapping[Feature, bool]
     exact: Mapping[KernelSet, str]
@@ -109,6 +111,7 @@ def load_version(name: str) -> TflmVersion:
     return TflmVersion(
         name,
         values["title"],
+        values["commit"],
         tuple(values["kernel_sets"]),
         values["features"],
         values["exact"],
