@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import JustifyMethod
@@ -29,7 +30,7 @@ def list_devices(output: str) -> None:
     checked_format(output, ("table", "json"))
     devices = [load_device(name) for name in device_names()]
     if output == "json":
-        print(json.dumps([dataclasses.asdict(device) for device in devices], indent=2))
+        print(json.dumps([_plain(device) for device in devices], indent=2))
         return
     out = console()
     out.print(_table(devices, wide=out.width >= _WIDE))
@@ -51,7 +52,7 @@ def show_device(name_or_path: str, output: str) -> None:
     checked_format(output, ("table", "json"))
     device = load_device(name_or_path)
     if output == "json":
-        print(json.dumps(dataclasses.asdict(device), indent=2))
+        print(json.dumps(_plain(device), indent=2))
         return
     out = console()
     out.print(f"{device.name}: {device.title}", style="bold")
@@ -61,7 +62,7 @@ def show_device(name_or_path: str, output: str) -> None:
     table.add_column("note", overflow="fold")
     for field in dataclasses.fields(Device):
         if field.name not in ("name", "title", "notes", "refusal"):
-            value = _value(field.name, getattr(device, field.name))
+            value = _value(field.name, _plain(device)[field.name])
             table.add_row(field.name, value, device.notes.get(field.name, ""))
     width = min(out.width, _NOTES)
     out.print(table, width=width)
@@ -69,6 +70,11 @@ def show_device(name_or_path: str, output: str) -> None:
         out.print(
             f"{device.name} cannot run models: {device.refusal}", style="bold red", width=width
         )
+
+
+def _plain(device: Device) -> dict[str, Any]:
+    """Return the fields, with what follows from the version of TFLM filled in."""
+    return dataclasses.asdict(device) | device.features
 
 
 def _table(devices: Sequence[Device], *, wide: bool) -> Table:
@@ -84,7 +90,8 @@ def _table(devices: Sequence[Device], *, wide: bool) -> Table:
 
 def _row(device: Device) -> list[str]:
     runs = device.runtime is not None
-    features = [("yes" if getattr(device, name) else "no") if runs else "-" for name in _FEATURES]
+    known = device.features
+    features = [("yes" if known[name] else "no") if runs else "-" for name in _FEATURES]
     return [
         device.name,
         device.core,

@@ -29,11 +29,11 @@ class Device:
         active_ma: Supply current while computing at that clock, in milliampere; None: unknown.
         supply_v: Supply voltage for that current; None: unknown.
         kernels: Kernels that its firmware links.
-        flavour: Whether its firmware is built without log strings and assertions (``stripped``) or
-            with them (``plain``).
-        has_decode: Its TFLM has the DECODE operator.
-        has_per_channel_fc: Its TFLM has per-channel FULLY_CONNECTED.
-        has_int4: Its TFLM has packed 4-bit weights.
+    flavour: Flavour = "stripped"
+        tflm_version: Which TFLM its ecosystem ships.
+        has_decode: That TFLM has the DECODE operator; None: as the version.
+        has_per_channel_fc: It has per-channel FULLY_CONNECTED; None: as the version.
+        has_int4: It has packed 4-bit weights; None: as the version.
         runtime: What runs models on it; None if nothing does.
         refusal: Why nothing does.
         inherits: The file that this one completes.
@@ -55,13 +55,27 @@ class Device:
     supply_v: Annotated[float, Gt(0)] | None = None
     kernels: KernelSet = "reference"
     flavour: Flavour = "stripped"
-    has_decode: bool = True
-    has_per_channel_fc: bool = True
-    has_int4: bool = True
+    tflm_version: Text = "2026-08"
+    has_decode: bool | None = None
+    has_per_channel_fc: bool | None = None
+    has_int4: bool | None = None
     runtime: Literal["tflm"] | None = "tflm"
     refusal: Text | None = None
     inherits: Text | None = None
     notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def features(self) -> dict[str, bool]:
+        """What its TFLM has, by the field that may say otherwise than its version."""
+        from autotiny.runtimes.tflm.versions import load_version
+
+        known = load_version(self.tflm_version).features
+        own = {
+            "has_decode": (self.has_decode, known["decode"]),
+            "has_int4": (self.has_int4, known["int4"]),
+            "has_per_channel_fc": (self.has_per_channel_fc, known["per_channel_fc"]),
+        }
+        return {key: version if said is None else said for key, (said, version) in own.items()}
 
     def to_target(self) -> Target:
         """Return what footprints and legality depend on.
@@ -77,6 +91,7 @@ class Device:
             name=self.name,
             kernels=self.kernels,
             core=self.core,
+            tflm_version=self.tflm_version,
             has_decode=self.has_decode,
             has_per_channel_fc=self.has_per_channel_fc,
             has_int4=self.has_int4,

@@ -170,8 +170,25 @@ def _check_consistency(path: Path, device: Device) -> None:
             f"got runtime {device.runtime!r} and refusal {device.refusal!r}."
         )
     checked_kernels(device.kernels, device.core, name=f"{path}: kernels")
+    _check_version(path, device)
     if (device.active_ma is None) != (device.supply_v is None):
         raise InputError(
             f"{path}: active_ma and supply_v must be given together; "
             f"got {device.active_ma!r} and {device.supply_v!r}."
+        )
+
+
+def _check_version(path: Path, device: Device) -> None:
+    from autotiny.runtimes.tflm.versions import load_version, version_names
+
+    if device.tflm_version not in version_names():
+        raise InputError(
+            f"{path}: tflm_version must be one of {', '.join(version_names())}; "
+            f"got {device.tflm_version!r}."
+        )
+    version = load_version(device.tflm_version)
+    if device.kernels not in version.kernel_sets:
+        raise InputError(
+            f"{path}: kernels must be {' or '.join(version.kernel_sets)}, which {version.title} "
+            f"has; got {device.kernels!r}."
         )

@@ -52,11 +52,13 @@ class Interface:
         output: Its one output.
         operators: Distinct operators that it runs, sorted: builtin names, or the custom code of a
             custom operator.
+        gives_probabilities: Its output comes from a softmax; else it is logits.
     """
 
     input: QuantisedTensor
     output: QuantisedTensor
     operators: tuple[str, ...]
+    gives_probabilities: bool
 
 
 def read_interface(model: bytes) -> Interface:
@@ -75,7 +77,10 @@ def read_interface(model: bytes) -> Interface:
     names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
     used = {operator.opcodeIndex for each in parsed.subgraphs for operator in each.operators}
     operators = {_operator_name(parsed.operatorCodes[index], names) for index in used}
-    return Interface(_edge(graph, "inputs"), _edge(graph, "outputs"), tuple(sorted(operators)))
+    last = [op for op in graph.operators if graph.outputs[0] in op.outputs]
+    kinds = {_operator_name(parsed.operatorCodes[op.opcodeIndex], names) for op in last}
+    source, sink = _edge(graph, "inputs"), _edge(graph, "outputs")
+    return Interface(source, sink, tuple(sorted(operators)), kinds == {"SOFTMAX"})
 
 
 def _edge(graph: Any, kind: str) -> QuantisedTensor:

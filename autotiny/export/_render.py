@@ -3,7 +3,8 @@
 An ecosystem is a folder of firmware_templates: every ``*.j2`` in it is rendered to the same path
 without the suffix, with ``NAME`` in the path replaced by the model's C name. The sources that all
 ecosystems share (``common/``) go into the ecosystem's ``NAME`` folder if it has one, else beside
-its own files. Templates whose name starts with ``_`` are only included by others.
+its own files. Templates whose name starts with ``_`` are only included by others, and one that
+renders to nothing, as that of a tool chain for another CPU, makes no file.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from autotiny.export._manifest import package_versions
 from autotiny.export._operators import registrations
 from autotiny.export._request import BundleRequest
 from autotiny.resources import resource_dir
+from autotiny.runtimes.tflm.versions import version_of
 
 
 def sources_dir(request: BundleRequest) -> PurePosixPath:
@@ -52,10 +54,11 @@ def render(request: BundleRequest, interface: Interface, golden: GoldenVectors) 
         "c_string": string_literal,
     }
     values = _values(request, interface, golden)
-    return {
+    texts = {
         path: environment.get_template(template).render(values)
         for path, template in _plan(root, request).items()
     }
+    return {path: text for path, text in texts.items() if text.strip()}
 
 
 def _plan(root: Path, request: BundleRequest) -> dict[str, str]:
@@ -87,6 +90,9 @@ def _values(
         "target": request.target,
         "footprint": request.footprint,
         "class_names": request.class_names,
+        "tflm": version_of(request.target),
+        "cortex_m": cortex_m(request.target.core),
+        "interface": interface,
         "input": interface.input,
         "output": interface.output,
         "operators": interface.operators,
@@ -95,3 +101,11 @@ def _values(
         "sources": sources_dir(request).as_posix(),
         "versions": package_versions(),
     }
+
+
+def cortex_m(core: str) -> str | None:
+    """Return a Cortex-M as compilers spell it, as in ``cortex-m0plus``; None for other CPUs."""
+    name = core.lower().replace("+", "plus")
+    if not name.startswith("cortex-m"):
+        return None
+    return name.removesuffix("f") if name in ("cortex-m4f", "cortex-m7f") else name

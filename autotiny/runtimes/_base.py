@@ -33,9 +33,10 @@ class Target:
         name: Device name, or ``generic``.
         kernels: Which kernels the firmware links.
         core: Arm core or other CPU, as in ``cortex-m4``; scratch sizes depend on it.
-        has_decode: The target's TFLM has the DECODE operator (October 2025 or newer).
-        has_per_channel_fc: It has per-channel FULLY_CONNECTED (September 2024 or newer).
-        has_int4: It has packed 4-bit weights.
+        tflm_version: Which TFLM its firmware is built with; features and memory follow from it.
+        has_decode: Its TFLM has the DECODE operator; None: as its version.
+        has_per_channel_fc: It has per-channel FULLY_CONNECTED; None: as its version.
+        has_int4: It has packed 4-bit weights; None: as its version.
         clock_hz: CPU clock; None when no device was named (no latency in time units).
         cycles_per_instruction: Assumed mean for the core.
         active_ma: Supply current while computing, from the datasheet, in milliampere.
@@ -48,9 +49,10 @@ class Target:
     name: str = "generic"
     kernels: KernelSet = "reference"
     core: str = "cortex-m4"
-    has_decode: bool = True
-    has_per_channel_fc: bool = True
-    has_int4: bool = True
+    tflm_version: str = "2026-08"
+    has_decode: bool | None = None
+    has_per_channel_fc: bool | None = None
+    has_int4: bool | None = None
     clock_hz: int | None = None
     cycles_per_instruction: float = 1.0
     active_ma: float | None = None

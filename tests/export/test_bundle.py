@@ -153,10 +153,10 @@ def test_existing_folder_is_replaced_only_when_forced_and_only_if_a_bundle(
 def test_failed_replacement_keeps_the_old_bundle(tmp_path, export_helpers):
     out = tmp_path / "b"
     export_bundle(export_helpers.request(), out)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     with pytest.raises(ProofError):
         export_bundle(export_helpers.request(model=export_helpers.model(seed=5)), out, force=True)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("manifest", [None, "{}", '{"manifest_version": 3}', "no json", "[]"])

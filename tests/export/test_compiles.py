@@ -2,7 +2,6 @@
 
 import ctypes
 import itertools
-import shutil
 
 import numpy as np
 import pytest
@@ -11,8 +10,12 @@ from autotiny.export import export_bundle
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
 STANDARDS = (("gcc", "-std=c99", "c"), ("gcc", "-std=c11", "c"), ("g++", "-std=c++17", "c++"))
-PLAIN_SOURCES = ("model_data.c", "golden.c", "golden_check.c")
-PLAIN_HEADERS = ("model_data.h", "model_config.h", "quantize.h", "golden.h", "golden_check.h")
+PLAIN_SOURCES = ("model_data.c", "golden.c", "golden_check.c", "print.c")
+PLAIN_HEADERS = (
+    "model_data.h", "model_config.h", "quantize.h", "golden.h", "golden_check.h", "print.h",
+)  # fmt: skip
+#: What TFLM's release build defines, and what it does not.
+BUILDS = (("-DTF_LITE_STRIP_ERROR_STRINGS",), ())
 NAME = "digits_8x8"
 
 
@@ -45,9 +48,9 @@ def test_sources_with_tflm_pass_a_syntax_check_against_its_api(
     flags = ("-std=c++17", *WARNINGS, "-fsyntax-only", "-I", export_helpers.headers, "-I", sources)
     units = [path for path in out.rglob("*") if path.suffix in (".cpp", ".ino")]
     assert len(units) == (2 if ecosystem == "arduino" else 3)
-    for unit in units:
+    for unit, build in itertools.product(units, BUILDS):
         arduino = ("-include", "Arduino.h") if unit.suffix == ".ino" else ()
-        export_helpers.run(tool("g++"), *flags, *arduino, "-x", "c++", unit)
+        export_helpers.run(tool("g++"), *flags, *build, *arduino, "-x", "c++", unit)
 
 
 def load(bundle, tmp_path, export_helpers, tool, compiler="gcc", *flags):
@@ -80,10 +83,24 @@ def check_golden(library, infer):
     )
     print_type = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
     lines = []
-    failed = getattr(library, f"{NAME}_golden_check")(
-        infer_type(infer), print_type(lambda line: lines.append(line.decode()))
-    )
+    printer = print_type(lambda line: lines.append(line.decode()))
+    getattr(library, f"{NAME}_set_print")(printer)
+    failed = getattr(library, f"{NAME}_golden_check")(infer_type(infer))
+    getattr(library, f"{NAME}_set_print")(None)
     return failed, lines
+
+
+def test_messages_go_where_the_user_says_and_are_cut_to_a_line(
+    bundle, tmp_path, export_helpers, tool
+):
+    library = load(bundle, tmp_path, export_helpers, tool)
+    say, lines = getattr(library, f"{NAME}_print"), []
+    say(b"nobody hears %d", 1)
+    printer = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda line: lines.append(line.decode()))
+    getattr(library, f"{NAME}_set_print")(printer)
+    say(b"%s: %d, %d and %d%", b"numbers", 0, -(2**31), 2**31 - 1)
+    say(b"%s", b"x" * 500)
+    assert lines == ["numbers: 0, -2147483648 and 2147483647%", "x" * 120]
 
 
 def test_compiled_self_test_passes_with_tflm_on_the_compiled_bytes(
@@ -135,6 +152,7 @@ def test_host_program_of_the_plain_sources_prints_pass_and_fail(
 #include <string.h>
 #include "golden.h"
 #include "golden_check.h"
+#include "print.h"
 static int next, wrong;
 static int infer(const int8_t *input, int8_t *output) {{
   if (memcmp(input, {NAME}_golden_inputs[next], sizeof({NAME}_golden_inputs[0])) != 0) return 1;
@@ -146,7 +164,8 @@ static void print(const char *line) {{ puts(line); }}
 int main(int argc, char **argv) {{
   (void)argv;
   wrong = argc > 1 ? 0 : -1;
-  return {NAME}_golden_check(infer, print);
+  {NAME}_set_print(print);
+  return {NAME}_golden_check(infer);
 }}
 """
     )
@@ -179,18 +198,3 @@ int main(void) {{
         flags = (standard, *WARNINGS, "-x", language, "-I", sources, "-o", program)
         export_helpers.run(tool(compiler), *flags, main)
         assert export_helpers.run(program).split("\n")[1:4] == list(export_helpers.classes)
-
-
-def test_cmake_project_builds_against_a_tflm_tree(tmp_path, export_helpers, tool):
-    """The build files are complete; the tree holds stand-ins, so nothing is run."""
-    cmake = tool("cmake")
-    export_bundle(export_helpers.request("generic"), tmp_path / "b")
-    configure = (cmake, "-S", tmp_path / "b", "-B", tmp_path / "build")
-    with pytest.raises(AssertionError, match="Set TFLM_DIR"):
-        export_helpers.run(*configure)
-    tree = tmp_path / "tflm"
-    shutil.copytree(export_helpers.headers, tree)
-    (tree / "tensorflow/lite/micro/stub.cc").write_text('#include "micro_interpreter.h"\n')
-    export_helpers.run(*configure, f"-DTFLM_DIR={tree}")
-    targets = ("tflm", f"{NAME}_model")  # programs would need the real library to link
-    export_helpers.run(cmake, "--build", tmp_path / "build", "--target", *targets)

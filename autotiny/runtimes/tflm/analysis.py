@@ -9,10 +9,11 @@ from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Analysis, LayerAnalysis
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import code_size, instructions, legality
-from autotiny.runtimes.tflm.arena import EXACT, Arena
+from autotiny.runtimes.tflm.arena import Arena
 from autotiny.runtimes.tflm.breakdown import break_down
 from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
 from autotiny.runtimes.tflm.runtime import TflmRuntime, make_footprint, overhead_ram_bytes
+from autotiny.runtimes.tflm.versions import version_of
 
 _DECODE_TYPES = {0: "lut", 1: "huffman", 2: "pruned"}
 _DECODE_HEADER_BYTES = 16
@@ -58,7 +59,7 @@ def analyze(
         instructions_error=(
             None if caveat or work.unaccounted else instructions.relative_error(target)
         ),
-        arena_note=EXACT[target.kernels],
+        arena_note=version_of(target).exact[target.kernels],
         footprint=footprint,
         breakdown=break_down(data),
         layers=_layers(model, target, arena),

@@ -2,85 +2,26 @@
 
 The arena fills from both ends. The head holds the memory plan of activations and scratch; the tail
 holds what lives as long as the interpreter, allocated downwards from the arena's end.
-Sizes were measured on TFLM 90b983c2b and CMSIS-NN 4ab83cc3 built for Cortex-M with
-arm-none-eabi-gcc 12.2: exact in 21 of 22 models with the reference kernels and in 17 of 20 with
-CMSIS-NN.
+Sizes belong to a version of TFLM and are data (``versions``); the rule is here.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Buffer
-from autotiny.runtimes._base import KernelSet, Target
+from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import cmsis_nn
 from autotiny.runtimes.tflm.planner import align_up, head_bytes, plan
 from autotiny.runtimes.tflm.reader import Model, Operator
 from autotiny.runtimes.tflm.scratch import scratch_requests
+from autotiny.runtimes.tflm.versions import Structures, TflmVersion, version_of
 
-#: Allocator, memory planner, micro allocator, builtin-data allocator, one subgraph's allocations.
-_INTERPRETER = (36, 44, 36, 8, 8)
-_EVAL_TENSOR, _NODE = 12, 32
-_PERSISTENT_TENSOR, _QUANTIZATION = 32, 12
-_TEMPORARY_TENSOR = 44
-#: Scratch requests of one operator while it prepares: 12 of 12 bytes.
-_SCRATCH_REQUESTS = 144
+#: Scratch requests that one operator may make while it prepares.
+_SCRATCH_REQUESTS = 12
 _SOFTMAX_TABLE = 1026
-
-
-#: In how many of the models that were measured the predicted arena is the target's, to the byte.
-EXACT: Mapping[KernelSet, str] = {
-    "reference": "exact in 21 of 22 measured models",
-    "cmsis-nn": "exact in 17 of 20 measured models",
-}
-
-
-@dataclass(frozen=True)
-class OperatorCost:
-    """Persistent memory that every use of an operator takes, in bytes.
-
-    Attributes:
-        parameters: Builtin options as the kernel reads them, and their alignment.
-        reference: Kernel data of the reference kernels.
-        cmsis_nn: Kernel data of the CMSIS-NN kernels.
-    """
-
-    parameters: tuple[int, int]
-    reference: int
-    cmsis_nn: int
-
-
 #: A decoder by the first byte of its ancillary data: look-up table, Huffman, pruned.
 _DECODERS = {0: 36, 1: 28, 2: 40}
 _PRUNED = 2
-_NONE = (0, 1)
-#: Operators whose memory is known.
-COSTS = {
-    "CONV_2D": OperatorCost((28, 4), 56, 60),
-    "DEPTHWISE_CONV_2D": OperatorCost((28, 4), 56, 60),
-    "FULLY_CONNECTED": OperatorCost((5, 1), 48, 72),
-    "AVERAGE_POOL_2D": OperatorCost((40, 4), 32, 36),
-    "MAX_POOL_2D": OperatorCost((40, 4), 32, 36),
-    "RESHAPE": OperatorCost((36, 4), 0, 0),
-    "SOFTMAX": OperatorCost((4, 4), 56, 64),
-    "ADD": OperatorCost((2, 1), 60, 60),
-    "SVDF": OperatorCost((8, 4), 36, 40),
-    "TRANSPOSE_CONV": OperatorCost((16, 4), 72, 72),
-    "STRIDED_SLICE": OperatorCost((24, 4), 84, 84),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": OperatorCost((16, 4), 688, 688),
-    "QUANTIZE": OperatorCost(_NONE, 32, 32),
-    "LOGISTIC": OperatorCost(_NONE, 16, 16),
-    "TFLM_DECODE": OperatorCost(_NONE, 0, 0),
-    # From the structures in TFLM's sources, and what the interpreter records on 64 bits; unlike
-    # those above, not measured on a 32-bit target.
-    "MEAN": OperatorCost((1, 1), 44, 44),
-    "MUL": OperatorCost((1, 1), 36, 36),
-    "SUB": OperatorCost((2, 1), 52, 52),
-    "PAD": OperatorCost(_NONE, 56, 56),
-    "CONCATENATION": OperatorCost((8, 4), 24, 24),
-    "RELU": OperatorCost(_NONE, 28, 28),
-    "LEAKY_RELU": OperatorCost((4, 4), 24, 24),
-}
 
 
 @dataclass(frozen=True)
@@ -132,11 +73,12 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
     Raises:
         UnsupportedModelError: If an operator's memory is not known.
     """
+    version = version_of(target)
     for operator in model.operators:
-        if operator.name not in COSTS:
+        if operator.name not in version.operators:
             raise UnsupportedModelError(
                 f"The arena cannot be predicted: the memory of operator {operator.name} is not "
-                f"known (known are {', '.join(COSTS)})."
+                f"known (known are {', '.join(version.operators)})."
             )
     scratch = scratch_requests(model, target)
     buffers = plan(model, scratch)
@@ -146,50 +88,51 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
         reference = replace(target, kernels="reference")
         missed = recorded_head - head_bytes(plan(model, scratch_requests(model, reference)))
         head = recorded_head if target.kernels == "reference" else head + max(0, missed)
-    tail, before_io, prepare_peak = _tail(model, target, len(scratch))
-    tensors, planned = len(model.tensors), len(buffers)
-    planning = align_up(144 + 12 * len(scratch) + 4 + 24 * (tensors + len(scratch)))
-    start = before_io + planning + 40 * planned
+    tail, before_io, prepare_peak = _tail(model, target, version, len(scratch))
+    sizes = version.structures
+    requests = sizes.scratch_request * (_SCRATCH_REQUESTS + len(scratch))
+    infos = sizes.allocation_info * (len(model.tensors) + len(scratch))
+    start = before_io + align_up(requests + 4 + infos) + sizes.planned_buffer * len(buffers)
     return Arena(head, tail, align_up(max(head + tail, start, prepare_peak)), buffers)
 
 
-def _tail(model: Model, target: Target, scratch: int) -> tuple[int, int, int]:
+def _tail(model: Model, target: Target, version: TflmVersion, scratch: int) -> tuple[int, int, int]:
     """Return the tail, the tail before variables and inputs, and the peak while preparing."""
-    tail = Allocations()
-    for size in _INTERPRETER:
+    tail, sizes = Allocations(), version.structures
+    for size in sizes.interpreter:
         tail.take(size, 4)
-    tail.take(_EVAL_TENSOR * len(model.tensors), 4)
-    tail.take(_NODE * len(model.operators), 4)
-    costs = [COSTS[operator.name] for operator in model.operators]
-    for cost in costs:
-        tail.take(*cost.parameters)
-    for cost in costs:
-        size = cost.reference if target.kernels == "reference" else cost.cmsis_nn
-        if size:
-            tail.take(size, 16)
+    tail.take(sizes.eval_tensor * len(model.tensors), 4)
+    tail.take(sizes.node * len(model.operators), 4)
+    memories = [version.operators[operator.name] for operator in model.operators]
+    for memory in memories:
+        tail.take(*memory.parameters)
+    for memory in memories:
+        if memory.data[target.kernels]:
+            tail.take(memory.data[target.kernels], 16)
     peak = 0
     for operator in model.operators:
         for size in _prepared(model, operator, target):
             tail.take(size, 16)
-        peak = max(peak, tail.size + _SCRATCH_REQUESTS + _temporary(model, operator))
+        requests = sizes.scratch_request * _SCRATCH_REQUESTS
+        peak = max(peak, tail.size + requests + _temporary(model, operator, sizes))
     if scratch:
-        tail.take(4 * scratch, 4)
+        tail.take(sizes.scratch_handle * scratch, 4)
     before_io = tail.size
-    _take_variables_and_ends(model, tail)
+    _take_variables_and_ends(model, tail, sizes)
     return tail.size, before_io, peak
 
 
-def _take_variables_and_ends(model: Model, tail: Allocations) -> None:
+def _take_variables_and_ends(model: Model, tail: Allocations, sizes: Structures) -> None:
     for tensor in model.tensors:
         if tensor.is_variable:
             tail.take(tensor.nbytes, 16)
     for indices in (model.inputs, model.outputs):
         tail.take(4 * len(indices), 16)
         for index in indices:
-            tail.take(_PERSISTENT_TENSOR, 4)
+            tail.take(sizes.tensor, 4)
             scales = len(model.tensors[index].scales)
             if scales:
-                tail.take(_QUANTIZATION, 4)
+                tail.take(sizes.quantization, 4)
                 tail.take(4 + 4 * scales, 4)
 
 
@@ -230,7 +173,10 @@ def _decoders(model: Model, operator: Operator) -> list[int]:
     return sizes
 
 
-def _temporary(model: Model, operator: Operator) -> int:
+def _temporary(model: Model, operator: Operator, sizes: Structures) -> int:
     """Return the memory of an operator's tensor views while it prepares."""
     indices = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
-    return sum(_TEMPORARY_TENSOR + 4 + 4 * len(model.tensors[index].scales) for index in indices)
+    return sum(
+        sizes.tensor + sizes.quantization + 4 + 4 * len(model.tensors[index].scales)
+        for index in indices
+    )

@@ -12,6 +12,7 @@ from typing import Literal
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
+from autotiny.runtimes.tflm.versions import has_feature
 
 Granularity = Literal["channel", "tensor"]
 #: Weight bits, activation bits and where the scales run.
@@ -45,12 +46,12 @@ def core_is_too_small(use: Use, target: Target) -> bool:
 
 def decode_is_missing(use: Use, target: Target) -> bool:
     """Encoded weights need the DECODE operator, in TFLM since October 2025."""
-    return use.name == "TFLM_DECODE" and not target.has_decode
+    return use.name == "TFLM_DECODE" and not has_feature(target, "decode")
 
 
 def int4_is_missing(use: Use, target: Target) -> bool:
     """4-bit weights need kernels that the target's TFLM lacks."""
-    return use.weight_bits == 4 and not target.has_int4
+    return use.weight_bits == 4 and not has_feature(target, "int4")
 
 
 def int4_fully_connected_per_channel(use: Use, target: Target) -> bool:
@@ -65,7 +66,11 @@ def int4_with_int16(use: Use, target: Target) -> bool:
 
 def per_channel_fully_connected_is_missing(use: Use, target: Target) -> bool:
     """FULLY_CONNECTED with a scale per channel needs TFLM from September 2024 or newer."""
-    return use.name == "FULLY_CONNECTED" and use.per_channel and not target.has_per_channel_fc
+    return (
+        use.name == "FULLY_CONNECTED"
+        and use.per_channel
+        and not has_feature(target, "per_channel_fc")
+    )
 
 
 def int16_fully_connected_per_channel(use: Use, target: Target) -> bool:

@@ -10,6 +10,7 @@ from autotiny.runtimes.tflm.cmsis_nn import extension
 from autotiny.runtimes.tflm.code_size import runtime_bytes
 from autotiny.runtimes.tflm.encodings import HEADER_BYTES
 from autotiny.runtimes.tflm.rewrite import decode_overhead_bytes
+from autotiny.runtimes.tflm.versions import has_feature
 
 #: A 16-bit layer between 8-bit ones: two QUANTIZE operators and their tensors.
 _REQUANTISE_OVERHEAD_BYTES = 160
@@ -45,9 +46,11 @@ def precision_costs(
 
     def options(layer: WeightLayer) -> list[LayerPrecision]:
         legal = [_WIDE_ACTIVATIONS]
-        if target.has_int4 and not isinstance(layer, DepthwiseConv2D):
+        if has_feature(target, "int4") and not isinstance(layer, DepthwiseConv2D):
             legal.append(_UNIFORM_INT4)
-        if target.has_decode and not (isinstance(layer, Dense) and _reads_weights_early(target)):
+        if has_feature(target, "decode") and not (
+            isinstance(layer, Dense) and _reads_weights_early(target)
+        ):
             legal += _CLUSTERED
         return legal
 
@@ -84,7 +87,9 @@ def _masked_bytes(network: Network, target: Target, zeros: Mapping[str, int]) ->
     shapes, sizes = network.weight_shapes(), {}
     for layer in network.weight_layers:
         name = f"{layer.name}/kernel"
-        if not target.has_decode or (isinstance(layer, Dense) and _reads_weights_early(target)):
+        if not has_feature(target, "decode") or (
+            isinstance(layer, Dense) and _reads_weights_early(target)
+        ):
             continue
         count = math.prod(shapes[name])
         size = math.ceil(count / 8) + count - zeros.get(name, 0) + _decode_bytes()

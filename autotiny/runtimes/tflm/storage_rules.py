@@ -8,6 +8,7 @@ from autotiny.runtimes.tflm.encodings import ENCODINGS, Weights
 from autotiny.runtimes.tflm.graph import INT8, INT16, Graph, Operator
 from autotiny.runtimes.tflm.legality import allowed_precisions
 from autotiny.runtimes.tflm.rewrite import WEIGHTED
+from autotiny.runtimes.tflm.versions import has_feature
 
 _CODE = schema.BuiltinOperator
 _ACTIVATION_BITS = {INT8: 8, INT16: 16}
@@ -27,7 +28,7 @@ def refusal(
 
 
 def _decode_refusal(operator: Operator, target: Target) -> str | None:
-    if not target.has_decode:
+    if not has_feature(target, "decode"):
         return f"it needs the DECODE operator and the TFLM of target {target.name} has none"
     # Built for speed, the Helium kernel sums the rows of its weights while it prepares, before
     # DECODE has run (kernels/cmsis_nn/fully_connected.cc, arm_vector_sum_s8).

@@ -5,7 +5,7 @@ struct SerialPort {
   explicit operator bool() const;
   void print(const char* text);
   void println(const char* text);
-  void println(double value);
+  void println(double value, int digits = 2);
 };
 extern SerialPort Serial;
 unsigned long millis();

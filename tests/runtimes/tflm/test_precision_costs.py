@@ -16,6 +16,7 @@ from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.code_size import runtime_bytes
 from autotiny.runtimes.tflm.legality import allowed_precisions
 from autotiny.runtimes.tflm.precision_costs import precision_costs
+from autotiny.runtimes.tflm.versions import has_feature
 
 W4, A16 = LayerPrecision(weight_bits=4), LayerPrecision(activation_bits=16)
 CLUSTERED = [LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1)]
@@ -64,9 +65,11 @@ def test_options_are_those_that_the_kernels_take(network, target):
         given = options[layer.name]
         assert INT8 not in given
         assert {(p.weight_bits, p.activation_bits) for p in given if not p.clustered} <= legal
-        assert (W4 in given) == (target.has_int4 and not isinstance(layer, DepthwiseConv2D))
+        assert (W4 in given) == (
+            has_feature(target, "int4") and not isinstance(layer, DepthwiseConv2D)
+        )
         helium = target.core == "cortex-m55" and isinstance(layer, Dense)
-        decoded = target.has_decode and not helium
+        decoded = has_feature(target, "decode") and not helium
         assert [p for p in given if p.clustered] == (CLUSTERED if decoded else [])
 
 

@@ -5,16 +5,16 @@ namespace tflite {
 template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
  public:
-  TfLiteStatus AddAdd();
-  TfLiteStatus AddAveragePool2D();
-  TfLiteStatus AddConv2D();
-  TfLiteStatus AddDecode();
-  TfLiteStatus AddDepthwiseConv2D();
-  TfLiteStatus AddFullyConnected();
-  TfLiteStatus AddMaxPool2D();
-  TfLiteStatus AddMean();
-  TfLiteStatus AddQuantize();
-  TfLiteStatus AddReshape();
-  TfLiteStatus AddSoftmax();
+  TfLiteStatus AddAdd() { return kTfLiteOk; }
+  TfLiteStatus AddAveragePool2D() { return kTfLiteOk; }
+  TfLiteStatus AddConv2D() { return kTfLiteOk; }
+  TfLiteStatus AddDecode() { return kTfLiteOk; }
+  TfLiteStatus AddDepthwiseConv2D() { return kTfLiteOk; }
+  TfLiteStatus AddFullyConnected() { return kTfLiteOk; }
+  TfLiteStatus AddMaxPool2D() { return kTfLiteOk; }
+  TfLiteStatus AddMean() { return kTfLiteOk; }
+  TfLiteStatus AddQuantize() { return kTfLiteOk; }
+  TfLiteStatus AddReshape() { return kTfLiteOk; }
+  TfLiteStatus AddSoftmax() { return kTfLiteOk; }
 };
 }  // namespace tflite

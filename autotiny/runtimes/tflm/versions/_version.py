@@ -1,0 +1,151 @@
+"""Versions of TFLM as data: which features a target's TFLM has and how large its structures are.
+
+One YAML file per version; its file name is the version's name, which targets and devices give as
+``tflm_version``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from autotiny.errors import InputError
+from autotiny.runtimes._base import KernelSet, Target
+
+Feature = Literal["decode", "int4", "per_channel_fc"]
+#: The newest version, which a target has that says nothing else.
+NEWEST = "2026-08"
+
+
+@dataclass(frozen=True)
+class OperatorMemory:
+    """Persistent memory that every use of an operator takes, in bytes.
+
+    Attributes:
+        parameters: Builtin options as the kernel reads them, and their alignment.
+        data: Kernel data by kernel set.
+    """
+
+    parameters: tuple[int, int]
+    data: Mapping[KernelSet, int]
+
+
+@dataclass(frozen=True)
+class Structures:
+    """Sizes of TFLM's own structures on a 32-bit core, in bytes.
+
+    Attributes:
+        interpreter: What is allocated before any tensor, in order.
+        eval_tensor: A tensor as kernels see it.
+        node: A node and its registration.
+        tensor: A tensor with all its properties, as inputs, outputs and ``Prepare`` have it.
+        quantization: Its quantisation parameters, without zero points.
+        scratch_request: A kernel's request for scratch memory while it prepares.
+        scratch_handle: The same from then on.
+        allocation_info: What is known of a tensor or scratch buffer while memory is planned.
+        planned_buffer: What the planner notes for a buffer.
+    """
+
+    interpreter: tuple[int, ...]
+    eval_tensor: int
+    node: int
+    tensor: int
+    quantization: int
+    scratch_request: int
+    scratch_handle: int
+    allocation_info: int
+    planned_buffer: int
+
+
+@dataclass(frozen=True)
+class TflmVersion:
+    """One version of TFLM as it is built for a board.
+
+    Attributes:
+        name: The file's name without ``.yaml``.
+        title: What it is, as a person would say it.
+        commit: Of its repository.
+        kernel_sets: Kernel sets that it can be built with.
+        features: What it has of that not every version has.
+        exact: By kernel set, how exact the predicted arena was where it was measured.
+        structures: Sizes of its structures.
+        operators: Persistent memory of the operators that it has and that are known.
+    """
+
+    name: str
+    title: str
+    commit: str
+    kernel_sets: tuple[KernelSet, ...]
+    features: Mapping[Feature, bool]
+    exact: Mapping[KernelSet, str]
+    structures: Structures
+    operators: Mapping[str, OperatorMemory]
+
+
+def version_names() -> list[str]:
+    """Return the names of the versions there are, sorted."""
+    folder = files("autotiny.runtimes.tflm.versions")
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+@cache
+def load_version(name: str) -> TflmVersion:
+    """Return a version by name.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    import yaml
+
+    names = version_names()
+    if name not in names:
+        raise InputError(f"tflm_version must be one of {', '.join(names)}; got {name!r}.")
+    path = files("autotiny.runtimes.tflm.versions").joinpath(f"{name}.yaml")
+    values = yaml.safe_load(path.read_text("utf-8"))
+    sizes = values["structures"]
+    return TflmVersion(
+        name,
+        values["title"],
+        values["commit"],
+        tuple(values["kernel_sets"]),
+        values["features"],
+        values["exact"],
+        Structures(**{**sizes, "interpreter": tuple(sizes["interpreter"])}),
+        {operator: _memory(given) for operator, given in values["operators"].items()},
+    )
+
+
+def _memory(given: Mapping[str, Any]) -> OperatorMemory:
+    size, alignment = given.get("parameters", (0, 1))
+    data = given.get("data", 0)
+    sizes = data if isinstance(data, dict) else dict.fromkeys(get_args(KernelSet), data)
+    return OperatorMemory((size, alignment), sizes)
+
+
+def has_feature(target: Target, feature: Feature) -> bool:
+    """Whether a target's TFLM has a feature: what the target says itself, else its version."""
+    own = _stated(target)[feature]
+    return load_version(target.tflm_version).features[feature] if own is None else own
+
+
+def version_of(target: Target) -> TflmVersion:
+    """Return the version whose memory a target's TFLM takes.
+
+    A target that says it has what its version has not is built with a newer one.
+    """
+    version = load_version(target.tflm_version)
+    newer = any(own and not version.features[name] for name, own in _stated(target).items())
+    return load_version(NEWEST) if newer else version
+
+
+def _stated(target: Target) -> dict[Feature, bool | None]:
+    return {
+        "decode": target.has_decode,
+        "int4": target.has_int4,
+        "per_channel_fc": target.has_per_channel_fc,
+    }
