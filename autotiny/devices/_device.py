@@ -29,7 +29,7 @@ class Device:
         active_ma: Supply current while computing at that clock, in milliampere; None: unknown.
         supply_v: Supply voltage for that current; None: unknown.
         kernels: Kernels that its firmware links.
-    flavour: Flavour = "stripped"
+        flavour: Whether the firmware is built without log strings (stripped) or with (plain).
         tflm_version: Which TFLM its ecosystem ships.
         has_decode: That TFLM has the DECODE operator; None: as the version.
         has_per_channel_fc: It has per-channel FULLY_CONNECTED; None: as the version.
