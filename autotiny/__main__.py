@@ -29,10 +29,12 @@ def _run(arguments: list[str], debug: bool) -> int:
     try:
         result = _call(arguments)
     except (BrokenPipeError, SystemExit) as error:
-        if not _reader_has_gone(error):
-            return _report(f"a module exited with {error.args}.", 1, debug)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if _reader_has_gone(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        # Completing a word ends so, and showing or installing the completion.
+        code = error.code if isinstance(error, SystemExit) else 1
+        return code if isinstance(code, int) else int(code is not None)
     except KeyboardInterrupt:
         return _report("interrupted.", 130, debug)
     except TyperException as error:

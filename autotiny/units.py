@@ -9,30 +9,30 @@ from decimal import Decimal
 
 from autotiny.errors import InputError
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
-_SIZE_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KiB": 1024, "kB": 1024}
-_SIZE_UNITS |= {"M": 1024**2, "MB": 1024**2, "MiB": 1024**2}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµμ]*)")
+#: In lower case: nobody who types 300kb means bits.
+_SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "kib": 1024}
+_SIZE_UNITS |= {"m": 1024**2, "mb": 1024**2, "mib": 1024**2}
 _LARGEST_SIZE = 2**32
-_TIME_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def parse_size(text: str | int, *, name: str = "size", allow_zero: bool = False) -> int:
     """Return bytes for a size such as ``300KB``, ``1.5MB`` or ``4096``.
 
     Args:
-        text: A number with an optional unit; KB and KiB are both 1024 bytes.
+        text: A number with an optional unit in any case; KB and KiB are both 1024 bytes.
         name: What the size is for, named in the error.
         allow_zero: Whether 0 is a sensible value.
 
     Raises:
-        InputError: If the text is not a size, is zero where that makes no sense, or uses a
-            unit of bits.
+        InputError: If the text is not a size, or is zero where that makes no sense.
     """
     match = _SIZE.fullmatch(str(text).strip())
     allowed = "a positive number with B, KB, KiB, MB or MiB (1 KB = 1024 bytes), such as 300KB"
-    if not match or match[2] not in _SIZE_UNITS:
+    if not match or match[2].lower() not in _SIZE_UNITS:
         raise InputError(f"{name} must be {allowed}; got {str(text)!r}.")
-    size = Decimal(match[1]) * _SIZE_UNITS[match[2]]
+    size = Decimal(match[1]) * _SIZE_UNITS[match[2].lower()]
     if size > _LARGEST_SIZE:
         raise InputError(
             f"{name} must be at most 4096MB, all a 32-bit part can address; got {str(text)[:40]!r}."
@@ -51,7 +51,7 @@ def parse_seconds(text: str | float, *, name: str = "time") -> float:
         InputError: If the text is not a positive time.
     """
     match = _SIZE.fullmatch(str(text).strip())
-    unit = (match[2] or "s") if match else ""
+    unit = (match[2].lower() or "s") if match else ""
     if not match or unit not in _TIME_UNITS or not 0 < float(match[1]) < math.inf:
         raise InputError(
             f"{name} must be a positive number with us, ms, s, m or h, such as 30m; "

@@ -13,7 +13,8 @@ UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KiB": 1024, "M": 1024**2, "MB": 
 @pytest.mark.parametrize(
     ("text", "size"),
     [("300KB", 307200), ("1.5MB", 1572864), ("4096", 4096), (4096, 4096), (" 2 KiB ", 2048),
-     ("0.5K", 512), ("1MiB", 1048576), ("1kB", 1024)],
+     ("0.5K", 512), ("1MiB", 1048576), ("1kB", 1024), ("300kb", 307200), ("520k", 532480),
+     ("0.5MB", 524288), (".5mb", 524288), ("300 kb", 307200), ("1mib", 1048576)],
 )  # fmt: skip
 def test_sizes(text, size):
     assert parse_size(text) == size
@@ -26,7 +27,7 @@ def test_any_whole_size(number, unit):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "-1KB", "0", "0KB", "300Kb", "300 kb", "1e3", "nan", "inf", "1,000"],
+    ["", "abc", "-1KB", "0", "0KB", "300Kbit", "300 kbps", "1e3", "nan", "inf", "1,000", "."],
 )
 def test_what_is_no_size(text):
     with pytest.raises(InputError, match="--flash must be a positive number") as error:
