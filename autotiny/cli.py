@@ -213,19 +213,30 @@ def resume(name: Name, trials: Trials = None, trust: Trust = False) -> int:
 
 
 @app.command(epilog="Example: autotiny studies")
-def studies() -> None:
+def studies(output: Format = "table") -> None:
     """List the studies in this folder."""
     from autotiny.commands.studies import list_studies
 
-    list_studies()
+    list_studies(output)
+
+
+@app.command(epilog="Example: autotiny delete digits-cnn")
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study with all its models."""
+    from autotiny.commands.studies import delete_study
+
+    delete_study(name, yes)
 
 
 @app.command(epilog="Example: autotiny spaces")
-def spaces() -> None:
+def spaces(output: Format = "table") -> None:
     """List the search spaces that come with autotiny."""
     from autotiny.commands.studies import list_spaces
 
-    list_spaces()
+    list_spaces(output)
 
 
 @app.command(epilog="Example: autotiny front digits-cnn --flash 40KB --format json")
@@ -234,16 +245,16 @@ def front(
     flash: Flash = None,
     ram: Ram = None,
     latency: Latency = None,
-    output: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")
-    ] = "table",
+    device: DeviceName = None,
+    output: Format = "table",
     plot: Plot = None,
     trust: Trust = False,
 ) -> int:
     """Show the non-dominated trials that fit; another budget re-ranks without training."""
+    from autotiny.commands._options import Limits
     from autotiny.commands.front import show_front
 
-    return show_front(name, flash, ram, latency, output, plot, trust)
+    return show_front(name, Limits(flash, ram, latency=latency, device=device), output, plot, trust)
 
 
 @app.command(epilog="Example: autotiny show digits-cnn --trial 12 --test")
@@ -253,12 +264,13 @@ def show(
     test: Annotated[
         bool, typer.Option("--test", help="Also score the model on the test split.")
     ] = False,
+    output: Format = "table",
     trust: Trust = False,
 ) -> None:
     """Show one trial: hyperparameters, precision plan, encodings, footprint, scores."""
     from autotiny.commands.show import show_trial
 
-    show_trial(name, trial, test, trust)
+    show_trial(name, trial, test, output, trust)
 
 
 @app.command(epilog="Example: autotiny export digits-cnn --pick knee --target arduino --out fw")
@@ -273,15 +285,21 @@ def export(
     target: Annotated[
         str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")
     ] = "generic",
+    flash: Flash = None,
+    ram: Ram = None,
+    latency: Latency = None,
+    device: DeviceName = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a bundle that is already there.")
     ] = False,
     trust: Trust = False,
 ) -> None:
     """Write a model as .tflite, C array and firmware, proved bit for bit."""
+    from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
 
-    export_trial(name, trial, pick, target, out, force, trust)
+    limits = Limits(flash, ram, latency=latency, device=device)
+    export_trial(name, trial, pick, target, limits, out, force, trust)
 
 
 @app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
@@ -331,9 +349,7 @@ def devices(
             metavar="[NAME]", help="A device, or a .yaml; all if left out.", autocompletion=_devices
         ),
     ] = None,
-    output: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table or json.")
-    ] = "table",
+    output: Format = "table",
 ) -> None:
     """List the devices that come with autotiny, or show one in full."""
     from autotiny.commands.devices import list_devices, show_device

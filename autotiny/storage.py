@@ -125,12 +125,40 @@ class StudyFolder:
         Raises:
             InputError: If there is none, or its database is damaged.
         """
+        folder = cls.find(name)
+        folder._check_database()
+        return folder
+
+    @classmethod
+    def find(cls, name: str) -> "StudyFolder":
+        """Return the folder of an existing study, sound or not.
+
+        Raises:
+            InputError: If there is none.
+        """
         folder = cls(studies_dir() / checked_name(name))
         if not folder.database.is_file():
             known = ", ".join(study_names()) or f"none in {studies_dir()}/"
             raise InputError(f"A study must exist to be used; got {name!r}, there are: {known}.")
-        folder._check_database()
         return folder
+
+    def delete(self) -> None:
+        """Remove the study and all its files; half of a study is never seen.
+
+        Raises:
+            InputError: If its folder cannot be written.
+            AutotinyError: If another process is searching it.
+        """
+        gone = self.path.with_name(f".{self.path.name}.deleted.{os.getpid()}")
+        with self.lock():
+            try:
+                os.rename(self.path, gone)
+            except OSError as error:
+                raise InputError(
+                    f"Studies must be in a folder that can be written; {self.path}: "
+                    f"{error.strerror}."
+                ) from None
+        shutil.rmtree(gone)
 
     def _check_database(self) -> None:
         # Before Optuna sees it, which would make the tables it misses in any database.

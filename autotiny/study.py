@@ -5,12 +5,15 @@ as constraints and never trained. Random choices depend on the study's seed and 
 (see ``samplers``), so an interrupted and resumed study ends like one that ran through.
 """
 
+import dataclasses
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from autotiny import once
 from autotiny.base_model import BaseModel, build_base_network, read_base_model
+from autotiny.budget import Budget
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.config import StudyConfig
 from autotiny.errors import CandidateError, InputError
@@ -164,21 +167,32 @@ class Search:
             f"there are {have}."
         )
 
-    def front(self, budget: Any = None) -> list[TrialRecord]:
-        """Return the front under a budget (the study's own by default), scored by the runtime.
+    def front(
+        self, budget: Budget | None = None, records: Sequence[TrialRecord] | None = None
+    ) -> list[TrialRecord]:
+        """Return the front of trials under a budget, scored by the runtime.
 
         Members are scored in the target's own runtime, which may move them; that is repeated until
         every member of the front has such a score.
+
+        Args:
+            budget: The study's own by default.
+            records: The study's own by default.
         """
         budget = budget or self.config.budget
+        records = self.records() if records is None else records
         while True:
-            front = pareto_front(feasible(self.records(), budget), self.config.objectives)
-            unscored = [record for record in front if record.device_accuracy is None]
+            front = pareto_front(feasible(records, budget), self.config.objectives)
+            unscored = {record.number for record in front if record.device_accuracy is None}
             if not unscored:
                 return front
-            for record in unscored:
-                score = self.device_score(record)
-                self._optuna.set_user_attr(device_key(record.number), score)
+            records = [self._scored(r) if r.number in unscored else r for r in records]
+
+    def _scored(self, record: TrialRecord) -> TrialRecord:
+        """Return a trial with its score in the runtime, which is kept."""
+        score = self.device_score(record)
+        self._optuna.set_user_attr(device_key(record.number), score)
+        return dataclasses.replace(record, device_accuracy=score)
 
     def device_score(self, record: TrialRecord) -> float:
         """Return a trial's validation accuracy in the target's runtime, measured if not known.

@@ -14,7 +14,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµμ]*)")
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "kib": 1024}
 _SIZE_UNITS |= {"m": 1024**2, "mb": 1024**2, "mib": 1024**2}
 _LARGEST_SIZE = 2**32
-_TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3}  # either sign for micro
+_TIME_UNITS |= {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def parse_size(text: str | int, *, name: str = "size", allow_zero: bool = False) -> int:

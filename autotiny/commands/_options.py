@@ -38,34 +38,39 @@ class Limits:
     device: str | None = None
     kernels: str | None = None
 
-    def budget_and_target(self) -> tuple[Budget, Target]:
+    def budget_and_target(
+        self, budget: Budget | None = None, target: Target | None = None
+    ) -> tuple[Budget, Target]:
         """Return what a device and the options that override it allow.
+
+        Args:
+            budget: Limits where nothing is typed; none by default.
+            target: The target without a device; the generic one by default.
 
         Raises:
             InputError: If an option is malformed, the device cannot run models, or a latency is
                 asked for without a clock.
         """
-        sizes: dict[str, int] = {}
-        target = Target()
+        limits = dict(budget.limits) if budget else {}
+        target = target or Target()
         if self.device is not None:
             from autotiny.devices import load_device
 
             device = load_device(self.device)
             target = device.to_target()
-            sizes = {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
+            limits |= {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
         if self.kernels is not None:
             kernels = checked_kernels(self.kernels, target.core)
             target = dataclasses.replace(target, kernels=kernels)
         if self.flash is not None:
-            sizes["flash_bytes"] = parse_size(self.flash, name="--flash")
+            limits["flash_bytes"] = parse_size(self.flash, name="--flash")
         if self.ram is not None:
-            sizes["ram_bytes"] = parse_size(self.ram, name="--ram")
-        latency_s = None
+            limits["ram_bytes"] = parse_size(self.ram, name="--ram")
         if self.latency is not None:
-            latency_s = parse_seconds(self.latency, name="--latency")
+            limits["latency_s"] = parse_seconds(self.latency, name="--latency")
             if target.clock_hz is None:
                 raise InputError("--latency needs a device with a clock; name one with --device.")
-        return Budget(**sizes, latency_s=latency_s), target
+        return Budget(**limits), target  # type: ignore[arg-type]
 
     def application(self) -> dict[str, int]:
         """Return the application's ``app_flash_bytes`` and ``app_ram_bytes``.

@@ -5,35 +5,39 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
 from rich.console import JustifyMethod
-from rich.table import Table
 
 from autotiny.commands._options import checked_format
 from autotiny.devices import Device, device_names, load_device
 from autotiny.report.console import console
+from autotiny.report.grid import Grid
+from autotiny.report.plain import facts_text, rows_text
 from autotiny.units import format_bytes
 
 _FEATURES = ("has_decode", "has_int4", "has_per_channel_fc")
-_COLUMNS: dict[str, JustifyMethod] = {
-    "device": "left", "core": "left", "flash": "right", "RAM": "right", "MHz": "right",
-    "kernels": "left", "DECODE": "left", "int4": "left", "FC/ch": "left", "title": "left",
+#: Heading to side, and how soon a column is left out where there is no room.
+_COLUMNS: dict[str, tuple[JustifyMethod, int]] = {
+    "device": ("left", 0), "core": ("left", 2), "flash": ("right", 0), "RAM": ("right", 0),
+    "MHz": ("right", 3), "kernels": ("left", 4), "DECODE": ("left", 6), "int4": ("left", 6),
+    "FC/ch": ("left", 6), "title": ("left", 5),
 }  # fmt: skip
-#: Narrower consoles get no titles.
-_WIDE = 120
 #: A device's notes are folded at this, even where nothing else is.
 _NOTES = 100
 
 
 def list_devices(output: str) -> None:
     """Print one line per built-in device."""
-    checked_format(output, ("table", "json"))
+    checked_format(output)
     devices = [load_device(name) for name in device_names()]
     if output == "json":
         print(json.dumps([_plain(device) for device in devices], indent=2))
         return
+    if output == "csv":
+        flat = [{k: v for k, v in _plain(device).items() if k != "notes"} for device in devices]
+        print(rows_text(flat, output))
+        return
     out = console()
-    out.print(_table(devices, wide=out.width >= _WIDE))
+    out.print(_table(devices))
     out.print(
         "Flash and RAM in KiB, clock: datasheet. DECODE, int4, FC/ch: whether its TFLM has "
         "compressed weights, 4-bit weights, FULLY_CONNECTED with a scale per channel.\n"
@@ -49,17 +53,17 @@ def show_device(name_or_path: str, output: str) -> None:
     Raises:
         InputError: If there is no such device, or the file breaks a rule.
     """
-    checked_format(output, ("table", "json"))
+    checked_format(output)
     device = load_device(name_or_path)
-    if output == "json":
-        print(json.dumps(_plain(device), indent=2))
+    if output != "table":
+        print(facts_text(_plain(device), output))
         return
     out = console()
     out.print(f"{device.name}: {device.title}", style="bold")
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("field", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    table.add_column("note", overflow="fold")
+    table = Grid()
+    table.add_column("field")
+    table.add_column("value", folds=True)
+    table.add_column("note", folds=True, rank=1)
     for field in dataclasses.fields(Device):
         if field.name not in ("name", "title", "notes", "refusal"):
             value = _value(field.name, _plain(device)[field.name])
@@ -77,14 +81,12 @@ def _plain(device: Device) -> dict[str, Any]:
     return dataclasses.asdict(device) | device.features
 
 
-def _table(devices: Sequence[Device], *, wide: bool) -> Table:
-    titles = [title for title in _COLUMNS if wide or title != "title"]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if wide else 0, pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify=_COLUMNS[title], overflow="fold", no_wrap=title != "title")
+def _table(devices: Sequence[Device]) -> Grid:
+    table = Grid()
+    for title, (side, rank) in _COLUMNS.items():
+        table.add_column(title, justify=side, rank=rank, folds=title == "title")
     for device in devices:
-        cells = _row(device)[: len(titles)]
-        table.add_row(*cells, style="dim" if device.runtime is None else "")
+        table.add_row(*_row(device), style="dim" if device.runtime is None else "")
     return table
 
 

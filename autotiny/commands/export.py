@@ -1,14 +1,14 @@
 """``autotiny export``."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+from autotiny.commands._options import Limits
 from autotiny.errors import InputError
-from autotiny.front import Pick, TrialRecord, pick
+from autotiny.front import Pick, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table
-from autotiny.runtimes import Footprint, Target
+from autotiny.retarget import records_on, repacked
 from autotiny.study import Search
 
 
@@ -17,6 +17,7 @@ def export_trial(
     number: int | None,
     how: str | None,
     ecosystem: str,
+    limits: Limits,
     out: Path,
     force: bool,
     trust: bool = False,
@@ -28,15 +29,22 @@ def export_trial(
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
     if ecosystem not in ecosystems():
         raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
+    if how is not None and how not in get_args(Pick):
+        raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
-    record = search.record(number) if number is not None else _picked(search, how or "")
-    model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
     task, config = search.task, search.config
-    validation = search.device_score(record)
-    target = ecosystem_target(ecosystem, config.device)
-    footprint, encodings = record.footprint, record.encodings
+    budget, target = limits.budget_and_target(config.budget, config.device)
+    target = ecosystem_target(ecosystem, target)
+    if number is not None:
+        record = search.record(number)
+    else:
+        front = search.front(budget, records_on(search, target))
+        record = pick(front, how)  # type: ignore[arg-type]
+    model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
+    validation, searched_for = search.device_score(record), record.encodings
     if target != config.device:
-        image, encodings, footprint = _repacked(search, model, target)
+        record, image = repacked(search, record, target)
+    footprint, encodings = record.footprint, record.encodings
     manifest = export_bundle(
         BundleRequest(
             project=name,
@@ -60,11 +68,16 @@ def export_trial(
     )
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
-    if encodings != record.encodings:
-        say(f"  Stored without what the {ecosystem} library lacks: same outputs, other sizes.")
-    say(footprint_table(footprint, config.budget))
-    if not config.budget.fits(footprint):
-        say(f"  Over the study's budget; search with a --device that {ecosystem} supports.")
+    if target != config.device:
+        say(
+            f"  Packed for {target.name} ({target.core}, {target.kernels} kernels, TFLM "
+            f"{target.tflm_version}), the study searched for {config.device.name}: "
+            + ("weights are stored otherwise, " if encodings != searched_for else "")
+            + "same outputs, other sizes."
+        )
+    say(footprint_table(footprint, budget))
+    if not budget.fits(footprint):
+        say("  Over the budget there; search with --device for what you will flash.")
     if costs := cost_line(footprint):
         say(f"  {costs}")
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
@@ -75,23 +88,3 @@ def export_trial(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
         f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
     )
-
-
-def _repacked(
-    search: Search, model: bytes, target: Target
-) -> tuple[bytes, Mapping[str, str], Footprint]:
-    """Return image, encodings and footprint of a model on another target than the study's."""
-    packed = search.runtime.pack(model, target)
-    footprint = search.runtime.footprint(
-        packed.image,
-        target,
-        app_flash_bytes=search.config.app_flash_bytes,
-        app_ram_bytes=search.config.app_ram_bytes,
-    )
-    return packed.image, packed.encodings, footprint
-
-
-def _picked(search: Search, how: str) -> TrialRecord:
-    if how not in get_args(Pick):
-        raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
-    return pick(search.front(), how)  # type: ignore[arg-type]

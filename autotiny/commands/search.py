@@ -94,7 +94,7 @@ def _conclude(search: Search, seconds: float) -> int:
         print_closest(records, budget)
         _say_if_hopeless(records, search.config)
         return NothingFitsError.exit_code
-    out.print(front_table(front, budget, width=out.width))
+    out.print(front_table(front, budget))
     out.print("Next, export one (or --trial N):")
     out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")
     return 0

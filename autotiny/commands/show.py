@@ -1,20 +1,29 @@
 """``autotiny show``."""
 
-from rich import box
-from rich.table import Table
+import dataclasses
+from typing import Any
 
+from autotiny.commands._options import checked_format
 from autotiny.evaluation import device_accuracy
 from autotiny.front import TrialRecord
 from autotiny.report.console import console
+from autotiny.report.grid import Grid
+from autotiny.report.plain import facts_text
 from autotiny.report.tables import cost_line, footprint_table
 from autotiny.study import Search
 
 
-def show_trial(name: str, number: int, test: bool, trust: bool = False) -> None:
+def show_trial(
+    name: str, number: int, test: bool, output: str = "table", trust: bool = False
+) -> None:
     """Print everything about one trial; only ``test`` touches the test split."""
+    checked_format(output)
     search = Search.open(name, trusted=trust)
     record, out = search.record(number), console()
     scores = _scores(search, record, test)  # before anything is printed: it may be refused
+    if output != "table":
+        print(facts_text(_facts(record, scores), output))
+        return
     out.print(f"Trial {number} of {name}", style="bold")
     out.print(_pairs("hyperparameter", {k: _number(v) for k, v in record.parameters.items()}))
     for parameter, reason in record.dropped.items():
@@ -38,7 +47,7 @@ def show_trial(name: str, number: int, test: bool, trust: bool = False) -> None:
     if not scores:
         out.print("  Never trained: over budget.")
         return
-    out.print(_pairs("accuracy", {key: f"{value:.4f}" for key, value in scores.items()}))
+    out.print(_pairs("accuracy", {f"{key} (measured)": f"{v:.4f}" for key, v in scores.items()}))
 
 
 def _scores(search: Search, record: TrialRecord, test: bool) -> dict[str, float]:
@@ -47,32 +56,48 @@ def _scores(search: Search, record: TrialRecord, test: bool) -> dict[str, float]
         return {}
     runtime = search.runtime
     scores = {
-        "validation, LiteRT (measured)": record.accuracy,
-        f"validation, {runtime.name} (measured)": search.device_score(record),
+        "validation, litert": record.accuracy,
+        f"validation, {runtime.name}": search.device_score(record),
     }
     if test:
         model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
         score = device_accuracy(runtime, model, image, search.task.test)
-        scores[f"test, {runtime.name} (measured)"] = score
+        scores[f"test, {runtime.name}"] = score
     return scores
 
 
-def _plan(record: TrialRecord) -> Table:
+def _facts(record: TrialRecord, scores: dict[str, float]) -> dict[str, Any]:
+    """Return a trial as nested facts; sizes are bytes, scores are measured accuracies."""
+    footprint = record.footprint
+    totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
+    return {
+        "trial": record.number,
+        "parameters": dict(record.parameters),
+        "dropped": dict(record.dropped),
+        "plan": dict(record.plan),
+        "encodings": dict(record.encodings),
+        "footprint": dataclasses.asdict(footprint) | totals,
+        "predicted": dict(record.predicted),
+        "accuracy": {key.replace(", ", "_"): value for key, value in scores.items()},
+    }
+
+
+def _plan(record: TrialRecord) -> Grid:
     """Return the precision plan and the encoding of each weight layer."""
     from autotiny.precision import INT8
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Grid()
     for title in ("layer", "precision", "weights stored as"):
-        table.add_column(title, no_wrap=True)
+        table.add_column(title)
     stored = {name.removesuffix("/kernel"): code for name, code in record.encodings.items()}
     for layer in {**stored, **record.plan}:
         table.add_row(layer, record.plan.get(layer, str(INT8)), stored.get(layer, "-"))
     return table
 
 
-def _pairs(title: str, values: dict[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(title, no_wrap=True)
+def _pairs(title: str, values: dict[str, str]) -> Grid:
+    table = Grid()
+    table.add_column(title)
     table.add_column("value", justify="right")
     for key, value in values.items():
         table.add_row(key, value)

@@ -1,18 +1,16 @@
 """The sensitivity table of a study: for people, for programs, and as a heat map."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.report.figure import FAINT, figure
+from autotiny.report.grid import Grid
+from autotiny.report.plain import rows_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,35 +48,21 @@ def sensitivity_text(rows: Rows, output: str) -> str:
     plain = sensitivity_rows(rows)
     if output == "json":
         return json.dumps({"origin": "measured on validation data", "rows": plain}, indent=2)
-    text = io.StringIO()
-    columns = (
-        "layer", "precision", "weight_bits", "activation_bits", "clustered", "kl_divergence_nats",
-        "accuracy_loss",
-    )  # fmt: skip
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(plain)
-    return text.getvalue().rstrip("\n")
+    return rows_text(plain, output)
 
 
-def sensitivity_table(rows: Rows, *, drawn: bool) -> Table:
+def sensitivity_table(rows: Rows, *, drawn: bool) -> Grid:
     """Return layers down, precisions across.
 
     Args:
         rows: At least one measurement.
         drawn: Add bars and heat colours, for a terminal.
     """
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        caption=f"{_LEGEND}\n{_PRECISIONS}",
-        caption_justify="left",
-    )
-    table.caption_style = "dim"
+    table = Grid(caption=f"{_LEGEND}\n{_PRECISIONS}")
     layers, precisions, cells = _grid(rows)
-    table.add_column("layer", no_wrap=True)
+    table.add_column("layer")
     for precision in precisions:
-        table.add_column(precision, justify="right", no_wrap=True)
+        table.add_column(precision, justify="right")
     worst = max((row.kl_divergence for row in rows), default=0.0)
     for layer in layers:
         found = [cells.get((layer, precision)) for precision in precisions]

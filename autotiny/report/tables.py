@@ -1,25 +1,19 @@
 """Tables of trials, for people and for programs."""
 
-import csv
-import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
-from rich.table import Table
+from rich.console import JustifyMethod
 
 from autotiny.budget import Budget
-from autotiny.front import TrialRecord, closest
+from autotiny.front import TrialRecord, closest, pick
 from autotiny.report.console import console
+from autotiny.report.grid import Grid
+from autotiny.report.plain import rows_text
 from autotiny.runtimes._base import Footprint
 from autotiny.units import format_bytes, format_seconds
 
-#: Characters that the front takes with shares of the budget and MACs, and with neither.
-_WIDE, _NARROW = 110, 80
-#: Characters that a column of times or energies takes.
-_COST_WIDTH = 10
 #: How weights are stored without a zero taking less room than another value.
 _DENSE = frozenset({"int8", "int4"})
 
@@ -46,14 +40,9 @@ def front_row(record: TrialRecord) -> dict[str, Any]:
 
 def front_text(records: Sequence[TrialRecord], output: str) -> str:
     """Return the front as ``json`` or ``csv`` text."""
-    rows = [front_row(record) for record in records]
-    if output == "json":
-        return json.dumps(rows, indent=2)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(front_row_keys()), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
+    knee = pick(records, "knee").number if records else None
+    rows = [front_row(record) | {"knee": record.number == knee} for record in records]
+    return rows_text(rows, output, (*front_row_keys(), "knee"))
 
 
 def front_row_keys() -> tuple[str, ...]:
@@ -62,44 +51,44 @@ def front_row_keys() -> tuple[str, ...]:
     return tuple(front_row(TrialRecord(0, {}, empty, 0.0, 0.0, {}, {}, {}, 0.0)))
 
 
-def front_table(records: Sequence[TrialRecord], budget: Budget, *, width: int = _WIDE) -> Table:
+def front_table(records: Sequence[TrialRecord], budget: Budget) -> Grid:
     """Return the front as a table, its caption saying where the figures come from.
 
     Args:
-        records: Trials, in the order to show them.
+        records: Trials, in the order to show them; the knee is marked.
         budget: Limits that sizes are shown as shares of, if there is room.
-        width: Characters there are; below 110 shares and MACs are left out. Latency and energy,
-            shown where known, take 10 each off it, and if that leaves less than 80 the parts of
-            flash and RAM are left out too.
     """
     timed = any(record.footprint.latency_s is not None for record in records)
     charged = any(record.footprint.energy_mj is not None for record in records)
-    room = width - _COST_WIDTH * (timed + charged)
-    wide, parts = room >= _WIDE, room >= _NARROW or not timed
-    table = Table(box=box.SIMPLE_HEAD, caption=_legend(records), caption_justify="left")
-    table.caption_style = "dim"
-    table.collapse_padding = table.pad_edge = False
-    titles = ["trial", "accuracy", "flash", *["model"] * parts, "RAM", *["arena"] * parts]
-    titles += ["MACs"] * wide + ["latency"] * timed + ["energy"] * charged
-    for title in titles:
-        table.add_column(title, justify="right", min_width=len(title))
-    table.add_column("compression", ratio=1)
+    table = Grid(caption=_legend(records))
+    knee = pick(records, "knee").number if records else None
+    columns = {
+        "trial": 0, "accuracy": 0, "flash": 0, "% ": 6 if budget.flash_bytes else -1, "model": 4,
+        "RAM": 0, "%": 6 if budget.ram_bytes else -1, "arena": 4, "MACs": 5,
+        "latency": 1 if timed else -1, "energy": 2 if charged else -1,
+    }  # fmt: skip
+    shown = [title for title, rank in columns.items() if rank >= 0]
+    for title in shown:
+        table.add_column(title.strip(), justify="right", rank=columns[title])
+    table.add_column("", rank=2)
+    table.add_column("compression", rank=3, folds=True)
     for record in records:
         footprint = record.footprint
-        flash, ram = (budget.flash_bytes, budget.ram_bytes) if wide else (None, None)
-        cells = [
-            str(record.number),
-            f"{record.score:.4f}",
-            f"{footprint.flash_bytes:,}{_share(footprint.flash_bytes, flash)}",
-            *[f"{footprint.model_bytes:,}"] * parts,
-            f"{footprint.ram_bytes:,}{_share(footprint.ram_bytes, ram)}",
-            *[f"{footprint.arena_bytes:,}"] * parts,
-        ]
-        cells += [f"{footprint.macs:,}"] * wide
-        cells += [_latency(footprint)] * timed + [_energy(footprint)] * charged
-        for column, cell in zip(table.columns, cells, strict=False):
-            column.min_width = max(column.min_width or 0, len(cell))
-        table.add_row(*cells, compression(record))
+        cells = {
+            "trial": str(record.number),
+            "accuracy": f"{record.score:.4f}",
+            "flash": f"{footprint.flash_bytes:,}",
+            "% ": _share(footprint.flash_bytes, budget.flash_bytes),
+            "model": f"{footprint.model_bytes:,}",
+            "RAM": f"{footprint.ram_bytes:,}",
+            "%": _share(footprint.ram_bytes, budget.ram_bytes),
+            "arena": f"{footprint.arena_bytes:,}",
+            "MACs": f"{footprint.macs:,}",
+            "latency": _latency(footprint),
+            "energy": _energy(footprint),
+        }
+        mark = "knee" if record.number == knee else ""
+        table.add_row(*(cells[title] for title in shown), mark, compression(record))
     return table
 
 
@@ -136,7 +125,7 @@ def compression(record: TrialRecord) -> str:
 
 
 def _share(used: int, limit: int | None) -> str:
-    return f" ({used / limit:.0%})" if limit else ""
+    return f"{used / limit:.0%}" if limit else ""
 
 
 def _legend(records: Sequence[TrialRecord]) -> str:
@@ -148,20 +137,48 @@ def _legend(records: Sequence[TrialRecord]) -> str:
         "target, and a reserve for statics and stack"
     )
     if all(record.footprint.latency_s is None for record in records):
-        return text
+        return "\n".join([text, *_caveats(records)])
     charged = any(record.footprint.energy_mj is not None for record in records)
-    return (
-        f"{text}; latency{' and energy' * charged}: predicted from instructions (within 5 % with "
-        "reference kernels, 22 % with CMSIS-NN, 35 % with its vector kernels) and assumed cycles "
-        "per instruction"
+    text += (
+        f"; latency{' and energy' * charged}: from instructions, {_error(records)}, and assumed "
+        "cycles per instruction"
     )
+    return "\n".join([text, *_caveats(records)])
 
 
-def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Table:
+def _error(records: Sequence[TrialRecord]) -> str:
+    """Return how wrong the instructions of trials may be, the least sure of them counting."""
+    errors = [record.footprint.errors.get("instructions") for record in records]
+    known = [error for error in errors if error is not None]
+    if len(known) < len(errors):
+        return "whose error is not known for all of these"
+    origins = {record.footprint.origins.get("instructions", "predicted") for record in records}
+    return f"{'estimated' if 'estimated' in origins else 'predicted'} within {max(known):.0%}"
+
+
+def _caveats(records: Sequence[TrialRecord]) -> list[str]:
+    """Return what makes figures less sure, each sentence once, with the trials it holds for."""
+    trials: dict[str, list[int]] = {}
+    for record in records:
+        for sentence in record.footprint.caveats:
+            trials.setdefault(sentence, []).append(record.number)
+    everyone = len(records)
+    return [
+        sentence if len(numbers) == everyone else f"trial {_listed(numbers)}: {sentence}"
+        for sentence, numbers in trials.items()
+    ]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Grid:
     """Return the trials that miss a budget by least, and what each lacks."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("trial", "flash", "RAM", "lacks"):
-        table.add_column(title, justify="left" if title == "lacks" else "right", no_wrap=True)
+    table = Grid()
+    for title in ("trial", "flash", "RAM"):
+        table.add_column(title, justify="right")
+    table.add_column("lacks", folds=True)
     for record, lacks in rows:
         footprint = record.footprint
         told = ", ".join(_lack(name, value) for name, value in lacks.items())
@@ -192,11 +209,12 @@ def _lack(name: str, value: float) -> str:
     return f"{amount} of {_NAMES[name]}"
 
 
-def footprint_table(footprint: Footprint, budget: Budget) -> Table:
+def footprint_table(footprint: Footprint, budget: Budget) -> Grid:
     """Return flash and RAM as parts that add up, beside the budget."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("region", "used", "budget", "%", "free"):
-        table.add_column(title, justify="left" if title == "region" else "right", no_wrap=True)
+    table = Grid()
+    for title, rank in {"region": 0, "used": 0, "budget": 0, "%": 2, "free": 1}.items():
+        side: JustifyMethod = "left" if title == "region" else "right"
+        table.add_column(title, justify=side, rank=rank)
     flash = (
         ("model", footprint.model_bytes),
         ("runtime code", footprint.runtime_bytes),
@@ -213,7 +231,7 @@ def footprint_table(footprint: Footprint, budget: Budget) -> Table:
 
 
 def _region(
-    table: Table, name: str, used: int, limit: int | None, parts: Sequence[tuple[str, int]]
+    table: Grid, name: str, used: int, limit: int | None, parts: Sequence[tuple[str, int]]
 ) -> None:
     budget = ("-", "-", "-")
     if limit is not None:
