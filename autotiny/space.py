@@ -206,7 +206,7 @@ class SearchSpace(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     description: str = ""
-    family: Literal["mlp", "cnn", "ds_cnn"] | None = None
+    family: str | None = None
     base: dict[str, Any] = Field(default_factory=dict)
     training: BaseTraining = BaseTraining()
     parameters: dict[str, Spec] = Field(default_factory=dict)
@@ -224,6 +224,10 @@ class SearchSpace(BaseModel):
         from autotiny.models import FAMILIES
 
         if self.family is not None:
+            if self.family not in FAMILIES:
+                raise ValueError(
+                    f"family must be one of {', '.join(FAMILIES)}; got {self.family!r}"
+                )
             try:
                 FAMILIES[self.family][0](**self.base)
             except ValidationError as error:

@@ -15,7 +15,7 @@ def no_trace(folder):
     assert not (folder / "studies").exists()
 
 
-@pytest.mark.parametrize("size", ["abc", "-1KB", "0", "300Kb", "", "1e5", "nan", "0.3B", "1TB"])
+@pytest.mark.parametrize("size", ["abc", "-1KB", "0", "300Kbit", "", "1e5", "nan", "0.3B", "1TB"])
 @pytest.mark.parametrize("option", ["--flash", "--ram"])
 def test_size(no_trace, refused, option, size):
     sentence = refused("search", option, size)
@@ -116,7 +116,7 @@ def test_option(no_trace, refused, options, sentence):
         ("base.filters=[8,16]", "one stride per entry of filters"),
         ("base.filters=[]", "base.filters"),
         ("base.kernel=0", "base.kernel"),
-        ("family=foo", "family must be 'mlp', 'cnn' or 'ds_cnn'; got 'foo'."),
+        ("family=foo", "family must be one of mlp, cnn, ds_cnn; got 'foo'."),
         ("parameters=3", "parameters must be a valid dictionary; got 3."),
         ("a.b=1", "parameters.a is not a hyperparameter"),
         ("widht.low=2", "did you mean width?"),

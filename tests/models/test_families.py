@@ -1,18 +1,35 @@
 """The base-model families build what their options say."""
 
+import contextlib
+
 import pytest
 from pydantic import ValidationError
 
 from autotiny.errors import InputError
 from autotiny.models import FAMILIES, build_network
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Pool2D
+from autotiny.space import parse_space, read_space
 
-SHAPES = {"mlp": (13,), "cnn": (12, 9, 3), "ds_cnn": (49, 10, 1)}
+#: Samples that a family may be for.
+SHAPES = ((49, 10, 1), (12, 9, 3), (13,))
+
+
+def built(family):
+    """Return a family's network for the first kind of sample that it takes."""
+    for shape in SHAPES:
+        with contextlib.suppress(InputError):
+            return build_network(family, {}, shape, 7)
+    return pytest.fail(f"{family} takes none of {SHAPES}")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_a_search_space(family):
+    assert parse_space(read_space(family), family).family == family
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_ends_in_a_linear_classifier(family):
-    network = build_network(family, {}, SHAPES[family], 7)
+    network = built(family)
     last = network.layers[-1]
     assert isinstance(last, Dense)
     assert (last.units, last.activation, last.batch_norm) == (7, "linear", False)
