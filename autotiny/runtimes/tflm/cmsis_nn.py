@@ -88,6 +88,11 @@ def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | No
         return None
     if operator.name == "TRANSPOSE_CONV" and source.type == "int8":
         return _transpose_conv(model, operator, source, kind)
+    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        state = model.input(operator, 19)
+        return [state.nbytes] * 3 if state is not None else []
+    if operator.name == "FULLY_CONNECTED":
+        return _fully_connected(model, operator, source, model.output(operator), kind)
     rule = _RULES.get(operator.name)
     if rule is None:
         return None
@@ -96,9 +101,14 @@ def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | No
 
 
 def svdf_sums(model: Model, operator: Operator, core: str) -> list[int]:
-    """Return what an int8 SVDF keeps for good: on Helium, the sum of each feature filter."""
+    """Return what an int8 SVDF asks for beside the reference kernel's: sums of feature filters.
+
+    On Helium, and built for size; a build for speed keeps them for good.
+    """
     filters = model.input(operator, 1)
-    return [4 * filters.shape[0]] if filters is not None and extension(core) == "mve" else []
+    if filters is None or model.output(operator).type != "int8" or extension(core) != "mve":
+        return []
+    return [4 * filters.shape[0]]
 
 
 def _convolution(
@@ -158,14 +168,16 @@ def _depthwise(
 
 def _fully_connected(
     model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
-) -> int:
+) -> list[int]:
     filters = model.input(operator, 1)
-    if ext != "mve" or source.type != "int8" or filters is None or filters.type == "int4":
-        return 0
-    if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
-        return 0  # runs as a 1x1 convolution
+    if source.type != "int8" or filters is None or filters.type == "int4":
+        return []
     # A single output may be a scalar.
-    return 4 * (target.shape[-1] if target.shape else filters.shape[0])
+    outputs = target.shape[-1] if target.shape else filters.shape[0]
+    if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
+        # Runs as a 1x1 convolution, which wants a multiplier and a shift for every output.
+        return [8 * outputs] if len(filters.scales) <= 1 else []
+    return [4 * outputs] if ext == "mve" else []
 
 
 def _average_pool(
@@ -191,6 +203,5 @@ def _transpose_conv(model: Model, operator: Operator, source: Tensor, ext: Exten
 _RULES = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
-    "FULLY_CONNECTED": _fully_connected,
     "AVERAGE_POOL_2D": _average_pool,
 }

@@ -19,16 +19,37 @@ NEWEST = "2026-08"
 
 
 @dataclass(frozen=True)
+class Views:
+    """How often ``Prepare`` looks at each tensor of an operator.
+
+    Attributes:
+        inputs: For each input; the last number holds for all that follow.
+        outputs: For every output.
+    """
+
+    inputs: tuple[int, ...] = (1,)
+    outputs: int = 1
+
+    def of_input(self, position: int) -> int:
+        """Return how often the input at a position is looked at."""
+        return self.inputs[min(position, len(self.inputs) - 1)]
+
+
+@dataclass(frozen=True)
 class OperatorMemory:
-    """Persistent memory that every use of an operator takes, in bytes.
+    """Memory that every use of an operator takes, in bytes.
 
     Attributes:
         parameters: Builtin options as the kernel reads them, and their alignment.
         data: Kernel data by kernel set.
+        quantised: Kernel data that only quantised operators have.
+        views: What ``Prepare`` looks at, by kernel set.
     """
 
     parameters: tuple[int, int]
     data: Mapping[KernelSet, int]
+    quantised: int
+    views: Mapping[KernelSet, Views]
 
 
 @dataclass(frozen=True)
@@ -122,9 +143,24 @@ def load_version(name: str) -> TflmVersion:
 
 def _memory(given: Mapping[str, Any]) -> OperatorMemory:
     size, alignment = given.get("parameters", (0, 1))
-    data = given.get("data", 0)
-    sizes = data if isinstance(data, dict) else dict.fromkeys(get_args(KernelSet), data)
-    return OperatorMemory((size, alignment), sizes)
+    views = given.get("views", 1)
+    by_kernels = views if isinstance(views, dict) and "inputs" not in views else _same(views)
+    return OperatorMemory(
+        (size, alignment),
+        data if isinstance(data := given.get("data", 0), dict) else _same(data),
+        given.get("quantised", 0),
+        {kernels: _views(value) for kernels, value in by_kernels.items()},
+    )
+
+
+def _same(value: Any) -> dict[KernelSet, Any]:
+    return dict.fromkeys(get_args(KernelSet), value)
+
+
+def _views(given: Any) -> Views:
+    if isinstance(given, int):
+        return Views((given,), given)
+    return Views(tuple(given["inputs"]), given["outputs"])
 
 
 def has_feature(target: Target, feature: Feature) -> bool:
