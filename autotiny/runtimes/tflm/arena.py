@@ -6,7 +6,7 @@ Sizes belong to a version of TFLM and are data (``versions``); the rule is here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Buffer
@@ -83,7 +83,7 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
     if recorded_head is not None:
         # What TFLM records is the truth, on the host's pointers and with the reference kernels;
         # where those differ, what planning missed still counts.
-        reference = replace(target, kernels="reference")
+        reference = Target(kernels="reference")
         host = head_bytes(plan(model, scratch_requests(model, reference, pointer_bytes=8)))
         missed = recorded_head - host
         head += missed if target.kernels == "reference" else max(0, missed)

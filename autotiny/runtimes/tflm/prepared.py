@@ -6,6 +6,7 @@ model are data of a version.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from autotiny.errors import InputError
@@ -38,6 +39,13 @@ def initialised(
 def prepared(model: Model, operator: Operator, target: Target, memory: OperatorMemory) -> list[int]:
     """Return what an operator allocates for good when it prepares, each 16-byte aligned."""
     source = model.input(operator, 0)
+    if memory.variant == "scales":
+        kept = source is not None and source.type == "int8"
+        return [4 * len(operator.inputs)] * 2 if kept else []
+    if memory.variant == "rows" and operator.name == "FULLY_CONNECTED":
+        return _fully_connected_2023(model, operator)
+    if memory.variant == "reference" and target.kernels == "cmsis-nn":
+        target = replace(target, kernels="reference")
     quantised = source is not None and source.type in ("int8", "int16")
     sizes = [memory.quantised] if memory.quantised and quantised else []
     rule = _PREPARED.get(operator.name)
@@ -128,6 +136,14 @@ def _fully_connected(model: Model, operator: Operator, target: Target) -> list[i
     if filters is None or not output.shape or len(filters.scales) <= 1:
         return []
     return [4 * output.shape[-1]] * 2
+
+
+def _fully_connected_2023(model: Model, operator: Operator) -> list[int]:
+    """One that runs as a 1x1 convolution has a multiplier and a shift for every output."""
+    filters, output = model.input(operator, 1), model.output(operator)
+    if filters is None or output.type != "int8" or len(output.shape) <= 2:
+        return []
+    return [4 * output.shape[-1]] * 2 if filters.shape[-1] % 4 == 0 else []
 
 
 def _softmax(model: Model, operator: Operator, target: Target) -> list[int]:

@@ -9,6 +9,7 @@ from autotiny.runtimes.tflm import cmsis_nn
 from autotiny.runtimes.tflm.planner import Scratch
 from autotiny.runtimes.tflm.prepared import custom_option
 from autotiny.runtimes.tflm.reader import Model, Operator
+from autotiny.runtimes.tflm.versions import version_of
 
 
 def scratch_requests(model: Model, target: Target, *, pointer_bytes: int = 4) -> list[Scratch]:
@@ -20,13 +21,18 @@ def scratch_requests(model: Model, target: Target, *, pointer_bytes: int = 4) ->
         pointer_bytes: Of the processor; 8 for what the interpreter records on a 64-bit host.
     """
     requests = []
+    memories = version_of(target).operators
     for operator in model.operators:
+        memory = memories.get(operator.name)
+        variant = memory.variant if memory else None
         sizes = None
-        if target.kernels == "cmsis-nn":
-            sizes = cmsis_nn.scratch_bytes(model, operator, target.core)
+        if target.kernels == "cmsis-nn" and variant != "reference":
+            sizes = cmsis_nn.scratch_bytes(model, operator, target.core, variant)
         if sizes is None:
             rule = _REFERENCE_SCRATCH.get(operator.name)
             sizes = rule(model, operator) if rule else []
+            if variant == "sums":
+                sizes = sizes[:-2]  # all but index and axes
             if operator.name == "ADD_N":
                 sizes = [pointer_bytes * len(operator.inputs)]
             elif operator.name == "SVDF" and target.kernels == "cmsis-nn":

@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 from autotiny.errors import InputError
 from autotiny.runtimes._base import KernelSet, Target
 
+#: What an older kernel keeps or asks for instead; decoded in the versions' files.
+Variant = Literal["reference", "rows", "sums", "scales"]
 Feature = Literal["decode", "int4", "per_channel_fc"]
 #: The newest version, which a target has that says nothing else.
 NEWEST = "2026-08"
@@ -44,12 +46,14 @@ class OperatorMemory:
         data: Kernel data by kernel set.
         quantised: Kernel data that only quantised operators have.
         views: What ``Prepare`` looks at, by kernel set.
+        variant: How the kernel differs from the newest in what it keeps or asks for; see the files.
     """
 
     parameters: tuple[int, int]
     data: Mapping[KernelSet, int]
     quantised: int
     views: Mapping[KernelSet, Views]
+    variant: Variant | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ class TflmVersion:
         features: What it has of that not every version has.
         exact: By kernel set, how exact the predicted arena was where it was measured.
         structures: Sizes of its structures.
-        operators: Persistent memory of the operators that it has and that are known.
+        operators: Memory of the operators that it has and that are known.
+        subgraph_operators: Operators that it has besides, whose arena cannot be predicted.
     """
 
     name: str
@@ -102,6 +107,11 @@ class TflmVersion:
     exact: Mapping[KernelSet, str]
     structures: Structures
     operators: Mapping[str, OperatorMemory]
+    subgraph_operators: tuple[str, ...]
+
+    def has_operator(self, name: str) -> bool:
+        """Whether the version's op resolver can register an operator."""
+        return name in self.operators or name in self.subgraph_operators
 
 
 def version_names() -> list[str]:
@@ -138,6 +148,7 @@ def load_version(name: str) -> TflmVersion:
         values["exact"],
         Structures(**{**sizes, "interpreter": tuple(sizes["interpreter"])}),
         {operator: _memory(given) for operator, given in values["operators"].items()},
+        tuple(values["subgraph_operators"]),
     )
 
 
@@ -150,6 +161,7 @@ def _memory(given: Mapping[str, Any]) -> OperatorMemory:
         data if isinstance(data := given.get("data", 0), dict) else _same(data),
         given.get("quantised", 0),
         {kernels: _views(value) for kernels, value in by_kernels.items()},
+        given.get("variant"),
     )
 
 
