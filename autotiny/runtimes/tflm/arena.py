@@ -5,23 +5,20 @@ holds what lives as long as the interpreter, allocated downwards from the arena'
 Sizes belong to a version of TFLM and are data (``versions``); the rule is here.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Buffer
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm import cmsis_nn
-from autotiny.runtimes.tflm.planner import align_up, head_bytes, plan
-from autotiny.runtimes.tflm.reader import Model, Operator
+from autotiny.runtimes.tflm.planner import Scratch, align_up, head_bytes, plan
+from autotiny.runtimes.tflm.prepared import initialised, prepared
+from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
 from autotiny.runtimes.tflm.scratch import scratch_requests
-from autotiny.runtimes.tflm.versions import Structures, TflmVersion, version_of
+from autotiny.runtimes.tflm.versions import Structures, TflmVersion, Views, version_of
 
 #: Scratch requests that one operator may make while it prepares.
 _SCRATCH_REQUESTS = 12
-_SOFTMAX_TABLE = 1026
-#: A decoder by the first byte of its ancillary data: look-up table, Huffman, pruned.
-_DECODERS = {0: 36, 1: 28, 2: 40}
-_PRUNED = 2
 
 
 @dataclass(frozen=True)
@@ -84,20 +81,26 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
     buffers = plan(model, scratch)
     head = head_bytes(buffers)
     if recorded_head is not None:
-        # What TFLM records is the truth; where kernels differ, what planning missed still counts.
-        reference = replace(target, kernels="reference")
-        missed = recorded_head - head_bytes(plan(model, scratch_requests(model, reference)))
-        head = recorded_head if target.kernels == "reference" else head + max(0, missed)
-    tail, before_io, prepare_peak = _tail(model, target, version, len(scratch))
+        # What TFLM records is the truth, on the host's pointers and with the reference kernels;
+        # where those differ, what planning missed still counts.
+        reference = Target(kernels="reference")
+        host = head_bytes(plan(model, scratch_requests(model, reference, pointer_bytes=8)))
+        missed = recorded_head - host
+        head += missed if target.kernels == "reference" else max(0, missed)
+    tail, planning, prepare_peak = _tail(model, target, version, scratch)
     sizes = version.structures
     requests = sizes.scratch_request * (_SCRATCH_REQUESTS + len(scratch))
     infos = sizes.allocation_info * (len(model.tensors) + len(scratch))
-    start = before_io + align_up(requests + 4 + infos) + sizes.planned_buffer * len(buffers)
+    # What is between the two ends, each aligned, is the planner's.
+    start = align_up(planning) + align_up(requests + 4 + infos)
+    start += sizes.planned_buffer * len(buffers)
     return Arena(head, tail, align_up(max(head + tail, start, prepare_peak)), buffers)
 
 
-def _tail(model: Model, target: Target, version: TflmVersion, scratch: int) -> tuple[int, int, int]:
-    """Return the tail, the tail before variables and inputs, and the peak while preparing."""
+def _tail(
+    model: Model, target: Target, version: TflmVersion, scratch: Sequence[Scratch]
+) -> tuple[int, int, int]:
+    """Return the tail, the tail when memory is planned, and the peak while preparing."""
     tail, sizes = Allocations(), version.structures
     for size in sizes.interpreter:
         tail.take(size, 4)
@@ -106,77 +109,44 @@ def _tail(model: Model, target: Target, version: TflmVersion, scratch: int) -> t
     memories = [version.operators[operator.name] for operator in model.operators]
     for memory in memories:
         tail.take(*memory.parameters)
-    for memory in memories:
-        if memory.data[target.kernels]:
-            tail.take(memory.data[target.kernels], 16)
-    peak = 0
-    for operator in model.operators:
-        for size in _prepared(model, operator, target):
+    for operator, memory in zip(model.operators, memories, strict=True):
+        for size in initialised(model, operator, target, memory):
             tail.take(size, 16)
-        requests = sizes.scratch_request * _SCRATCH_REQUESTS
-        peak = max(peak, tail.size + requests + _temporary(model, operator, sizes))
+    peak = 0
+    for operator, memory in zip(model.operators, memories, strict=True):
+        for size in prepared(model, operator, target, memory):
+            tail.take(size, 16)
+        earlier = sum(request.operator < operator.index for request in scratch)
+        head = sizes.scratch_request * (_SCRATCH_REQUESTS + earlier)
+        views = memory.views[target.kernels]
+        peak = max(peak, tail.size + head + _temporary(model, operator, views, sizes))
     if scratch:
-        tail.take(sizes.scratch_handle * scratch, 4)
-    before_io = tail.size
-    _take_variables_and_ends(model, tail, sizes)
-    return tail.size, before_io, peak
-
-
-def _take_variables_and_ends(model: Model, tail: Allocations, sizes: Structures) -> None:
+        tail.take(sizes.scratch_handle * len(scratch), 4)
     for tensor in model.tensors:
         if tensor.is_variable:
             tail.take(tensor.nbytes, 16)
+    planning = tail.size
     for indices in (model.inputs, model.outputs):
         tail.take(4 * len(indices), 16)
         for index in indices:
             tail.take(sizes.tensor, 4)
-            scales = len(model.tensors[index].scales)
-            if scales:
+            if scales := len(model.tensors[index].scales):
                 tail.take(sizes.quantization, 4)
                 tail.take(4 + 4 * scales, 4)
+    return tail.size, planning, peak
 
 
-def _prepared(model: Model, operator: Operator, target: Target) -> list[int]:
-    """Return what an operator allocates for good when it prepares."""
-    source, output = model.input(operator, 0), model.output(operator)
-    if operator.name == "TFLM_DECODE":
-        return _decoders(model, operator)
-    if operator.name == "SOFTMAX" and source is not None and source.type == "int16":
-        return [_SOFTMAX_TABLE, _SOFTMAX_TABLE]
-    channels = [4 * output.shape[-1]] * 2 if output.shape else []
-    cmsis = target.kernels == "cmsis-nn"
-    if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
-        # The reference kernels keep these arrays for floats too, which do not need them.
-        spared = cmsis and operator.name != "TRANSPOSE_CONV" and output.type == "float32"
-        return [] if spared else channels
-    if operator.name == "SVDF" and cmsis and output.type == "int8":
-        return cmsis_nn.svdf_sums(model, operator, target.core)
-    filters = model.input(operator, 1)
-    if operator.name == "FULLY_CONNECTED" and filters is not None:
-        as_convolution = (
-            cmsis and output.type == "int8" and filters.type == "int8"
-            and len(output.shape) > 2 and filters.shape[-1] % 4 == 0
-        )  # fmt: skip
-        return channels if len(filters.scales) > 1 or as_convolution else []
-    return []
-
-
-def _decoders(model: Model, operator: Operator) -> list[int]:
-    """Return the list of decoders, and each with what it copies."""
-    sizes = [4 * len(operator.outputs)]
-    for index, ancillary in zip(operator.outputs, operator.inputs[1::2], strict=True):
-        output, header = model.tensors[index], model.tensors[ancillary].data or b"\0"
-        sizes.append(_DECODERS.get(header[0], max(_DECODERS.values())))
-        # Zero points of pruned channels are copied unless they are all zero.
-        if header[0] == _PRUNED and len(output.scales) > 1 and any(output.zero_points):
-            sizes.append(len(output.scales))
-    return sizes
-
-
-def _temporary(model: Model, operator: Operator, sizes: Structures) -> int:
-    """Return the memory of an operator's tensor views while it prepares."""
-    indices = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
+def _temporary(model: Model, operator: Operator, views: Views, sizes: Structures) -> int:
+    """Return the memory of an operator's views of its tensors while it prepares."""
+    inputs = [(index, views.of_input(i)) for i, index in enumerate(operator.inputs) if index >= 0]
+    outputs = [(index, views.outputs) for index in operator.outputs]
     return sum(
-        sizes.tensor + sizes.quantization + 4 + 4 * len(model.tensors[index].scales)
-        for index in indices
+        count * _full_tensor(model.tensors[index], sizes) for index, count in (*inputs, *outputs)
     )
+
+
+def _full_tensor(tensor: Tensor, sizes: Structures) -> int:
+    """Return what a tensor takes with its quantisation, which TFLM keeps if it has zero points."""
+    if not tensor.scales or not tensor.zero_points:
+        return sizes.tensor
+    return sizes.tensor + sizes.quantization + 4 + 4 * len(tensor.scales)

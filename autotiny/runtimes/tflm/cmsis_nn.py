@@ -10,6 +10,7 @@ from typing import Literal
 
 from autotiny.errors import InputError
 from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
+from autotiny.runtimes.tflm.versions import Variant
 
 #: Instruction set extension that decides which kernel runs.
 Extension = Literal["none", "dsp", "mve"]
@@ -73,8 +74,16 @@ def _window(model: Model, operator: Operator) -> _Window:
     return _Window(source.shape, target.shape, kernel, stride, dilation, padding)
 
 
-def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | None:
+def scratch_bytes(
+    model: Model, operator: Operator, core: str, variant: Variant | None = None
+) -> list[int] | None:
     """Return the bytes of scratch that an operator's CMSIS-NN kernel asks for, per request.
+
+    Args:
+        model: The model.
+        operator: One of its operators.
+        core: Decides which of CMSIS-NN's kernels runs.
+        variant: ``rows`` for the convolutions of early 2023.
 
     Returns:
         None if CMSIS-NN has no kernel of its own for it, so that the reference kernel's hold.
@@ -88,6 +97,14 @@ def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | No
         return None
     if operator.name == "TRANSPOSE_CONV" and source.type == "int8":
         return _transpose_conv(model, operator, source, kind)
+    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        state = model.input(operator, 19)
+        return [state.nbytes] * 3 if state is not None else []
+    if variant == "rows" and kind != "mve" and operator.name in _ROWS:
+        size = _ROWS[operator.name](model, operator, source, model.output(operator), kind)
+        return [size] if size else []
+    if operator.name == "FULLY_CONNECTED":
+        return _fully_connected(model, operator, source, model.output(operator), kind)
     rule = _RULES.get(operator.name)
     if rule is None:
         return None
@@ -96,9 +113,14 @@ def scratch_bytes(model: Model, operator: Operator, core: str) -> list[int] | No
 
 
 def svdf_sums(model: Model, operator: Operator, core: str) -> list[int]:
-    """Return what an int8 SVDF keeps for good: on Helium, the sum of each feature filter."""
+    """Return what an int8 SVDF asks for beside the reference kernel's: sums of feature filters.
+
+    On Helium, and built for size; a build for speed keeps them for good.
+    """
     filters = model.input(operator, 1)
-    return [4 * filters.shape[0]] if filters is not None and extension(core) == "mve" else []
+    if filters is None or model.output(operator).type != "int8" or extension(core) != "mve":
+        return []
+    return [4 * filters.shape[0]]
 
 
 def _convolution(
@@ -117,6 +139,27 @@ def _convolution(
     if ext == "mve":
         return _helium_convolution(window)
     return 2 * -(-window.patch // 4) * 4 * 2
+
+
+def _convolution_2023(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    window = _window(model, operator)
+    plain = window.dilation == (1, 1)
+    if source.type == "int16":
+        return 4 * window.patch if ext == "dsp" and plain and window.patch < _FAST_PATCH else 0
+    pointwise = window.padding == (0, 0) and window.kernel == (1, 1) == window.stride
+    return 0 if pointwise and plain else 4 * window.patch
+
+
+def _depthwise_2023(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    window = _window(model, operator)
+    if source.type == "int16" or source.shape[3] != target.shape[3] or ext != "dsp":
+        return 0
+    plain = source.shape[0] == 1 and window.dilation == (1, 1)
+    return 2 * window.patch if plain else 0
 
 
 def _helium_convolution(window: _Window) -> int:
@@ -158,14 +201,16 @@ def _depthwise(
 
 def _fully_connected(
     model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
-) -> int:
+) -> list[int]:
     filters = model.input(operator, 1)
-    if ext != "mve" or source.type != "int8" or filters is None or filters.type == "int4":
-        return 0
-    if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
-        return 0  # runs as a 1x1 convolution
+    if source.type != "int8" or filters is None or filters.type == "int4":
+        return []
     # A single output may be a scalar.
-    return 4 * (target.shape[-1] if target.shape else filters.shape[0])
+    outputs = target.shape[-1] if target.shape else filters.shape[0]
+    if len(target.shape) > 2 and filters.shape[-1] % 4 == 0:
+        # Runs as a 1x1 convolution, which wants a multiplier and a shift for every output.
+        return [8 * outputs] if len(filters.scales) <= 1 else []
+    return [4 * outputs] if ext == "mve" else []
 
 
 def _average_pool(
@@ -188,9 +233,15 @@ def _transpose_conv(model: Model, operator: Operator, source: Tensor, ext: Exten
     return [across * max(height, stride[0]) * 4, 0]
 
 
+#: Input values under a kernel above which CMSIS-NN's 16-bit convolution of 2023 unrolls nothing.
+_FAST_PATCH = 512
+_ROWS = {
+    "CONV_2D": _convolution_2023,
+    "DEPTHWISE_CONV_2D": _depthwise_2023,
+    "FULLY_CONNECTED": lambda *_: 0,
+}
 _RULES = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
-    "FULLY_CONNECTED": _fully_connected,
     "AVERAGE_POOL_2D": _average_pool,
 }

@@ -12,7 +12,7 @@ from typing import Literal
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
-from autotiny.runtimes.tflm.versions import has_feature
+from autotiny.runtimes.tflm.versions import has_feature, version_of
 
 Granularity = Literal["channel", "tensor"]
 #: Weight bits, activation bits and where the scales run.
@@ -42,6 +42,12 @@ class Use:
 def core_is_too_small(use: Use, target: Target) -> bool:
     """TFLM needs a 32-bit core."""
     return target.core.lower().startswith(("avr", "pic1", "msp430", "8051"))
+
+
+def operator_is_missing(use: Use, target: Target) -> bool:
+    """The target's TFLM has no such operator."""
+    # What is an encoding's own operator has a sentence of its own.
+    return use.name != "TFLM_DECODE" and not version_of(target).has_operator(use.name)
 
 
 def decode_is_missing(use: Use, target: Target) -> bool:
@@ -91,6 +97,7 @@ def constants_outside_flatbuffer(use: Use, target: Target) -> bool:
 #: Every rule, in the order in which they are checked.
 RULES: tuple[Rule, ...] = (
     core_is_too_small,
+    operator_is_missing,
     decode_is_missing,
     int4_is_missing,
     int4_fully_connected_per_channel,

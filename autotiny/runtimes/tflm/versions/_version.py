@@ -13,22 +13,47 @@ from typing import Any, Literal, get_args
 from autotiny.errors import InputError
 from autotiny.runtimes._base import KernelSet, Target
 
+#: What an older kernel keeps or asks for instead; decoded in the versions' files.
+Variant = Literal["reference", "rows", "sums", "scales"]
 Feature = Literal["decode", "int4", "per_channel_fc"]
 #: The newest version, which a target has that says nothing else.
 NEWEST = "2026-08"
 
 
 @dataclass(frozen=True)
+class Views:
+    """How often ``Prepare`` looks at each tensor of an operator.
+
+    Attributes:
+        inputs: For each input; the last number holds for all that follow.
+        outputs: For every output.
+    """
+
+    inputs: tuple[int, ...] = (1,)
+    outputs: int = 1
+
+    def of_input(self, position: int) -> int:
+        """Return how often the input at a position is looked at."""
+        return self.inputs[min(position, len(self.inputs) - 1)]
+
+
+@dataclass(frozen=True)
 class OperatorMemory:
-    """Persistent memory that every use of an operator takes, in bytes.
+    """Memory that every use of an operator takes, in bytes.
 
     Attributes:
         parameters: Builtin options as the kernel reads them, and their alignment.
         data: Kernel data by kernel set.
+        quantised: Kernel data that only quantised operators have.
+        views: What ``Prepare`` looks at, by kernel set.
+        variant: How the kernel differs from the newest in what it keeps or asks for; see the files.
     """
 
     parameters: tuple[int, int]
     data: Mapping[KernelSet, int]
+    quantised: int
+    views: Mapping[KernelSet, Views]
+    variant: Variant | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +95,8 @@ class TflmVersion:
         features: What it has of that not every version has.
         exact: By kernel set, how exact the predicted arena was where it was measured.
         structures: Sizes of its structures.
-        operators: Persistent memory of the operators that it has and that are known.
+        operators: Memory of the operators that it has and that are known.
+        subgraph_operators: Operators that it has besides, whose arena cannot be predicted.
     """
 
     name: str
@@ -81,6 +107,11 @@ class TflmVersion:
     exact: Mapping[KernelSet, str]
     structures: Structures
     operators: Mapping[str, OperatorMemory]
+    subgraph_operators: tuple[str, ...]
+
+    def has_operator(self, name: str) -> bool:
+        """Whether the version's op resolver can register an operator."""
+        return name in self.operators or name in self.subgraph_operators
 
 
 def version_names() -> list[str]:
@@ -117,14 +148,31 @@ def load_version(name: str) -> TflmVersion:
         values["exact"],
         Structures(**{**sizes, "interpreter": tuple(sizes["interpreter"])}),
         {operator: _memory(given) for operator, given in values["operators"].items()},
+        tuple(values["subgraph_operators"]),
     )
 
 
 def _memory(given: Mapping[str, Any]) -> OperatorMemory:
     size, alignment = given.get("parameters", (0, 1))
-    data = given.get("data", 0)
-    sizes = data if isinstance(data, dict) else dict.fromkeys(get_args(KernelSet), data)
-    return OperatorMemory((size, alignment), sizes)
+    views = given.get("views", 1)
+    by_kernels = views if isinstance(views, dict) and "inputs" not in views else _same(views)
+    return OperatorMemory(
+        (size, alignment),
+        data if isinstance(data := given.get("data", 0), dict) else _same(data),
+        given.get("quantised", 0),
+        {kernels: _views(value) for kernels, value in by_kernels.items()},
+        given.get("variant"),
+    )
+
+
+def _same(value: Any) -> dict[KernelSet, Any]:
+    return dict.fromkeys(get_args(KernelSet), value)
+
+
+def _views(given: Any) -> Views:
+    if isinstance(given, int):
+        return Views((given,), given)
+    return Views(tuple(given["inputs"]), given["outputs"])
 
 
 def has_feature(target: Target, feature: Feature) -> bool:
