@@ -151,7 +151,7 @@ def test_inheriting_from_itself(write):
         ({"title": "''"}, "title must have at least 1 character"),
         ({"part": "446"}, "part must be a valid string; got 446"),
         ({"flash_bytes": "lots"}, "flash_bytes must be a positive number .*'lots'"),
-        ({"flash_bytes": "300Kb"}, "flash_bytes must be .*'300Kb'"),
+        ({"flash_bytes": "300Kbit"}, "flash_bytes must be .*'300Kbit'"),
         ({"ram_bytes": "0"}, "ram_bytes must be a positive number"),
         ({"ram_bytes": "-1KB"}, "ram_bytes must be a positive number"),
         ({"ram_bytes": "yes"}, "ram_bytes must be .*'True'"),
