@@ -302,6 +302,41 @@ def export(
     export_trial(name, trial, pick, target, limits, out, force, trust)
 
 
+@app.command(
+    epilog="Example: autotiny compress lstm.keras --data imu.npz --device stm32l4r5zi --out fw"
+)
+def compress(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="Keras model (.keras, .h5, SavedModel folder) or .tflite."
+        ),
+    ],
+    data: Annotated[str, typer.Option("--data", help="As for search: ranges and scores.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
+    flash: Flash = None,
+    ram: Ram = None,
+    app_flash: AppFlash = None,
+    app_ram: AppRam = None,
+    latency: Latency = None,
+    device: DeviceName = None,
+    kernels: Kernels = None,
+    target: Annotated[
+        str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")
+    ] = "generic",
+    seed: Annotated[int, typer.Option("--seed", help="Of splits and of the samples used.")] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a bundle that is already there.")
+    ] = False,
+) -> int:
+    """Quantise, measure, prove and export a model as it is, without a search."""
+    from autotiny.commands._options import Limits
+    from autotiny.commands.compress import compress_model
+
+    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
+    return compress_model(model, data, limits, target, out, seed, force)
+
+
 @app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
 def check(
     model: ModelFile,

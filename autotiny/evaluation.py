@@ -95,9 +95,38 @@ def device_accuracy(runtime: Runtime, model: bytes, image: bytes, split: Split) 
         image: What would be flashed.
         split: Real samples and labels.
     """
+    return device_outputs(runtime, model, image, split.x).accuracy(split.y)
+
+
+def class_accuracy(
+    outputs: NDArray[np.float32], y: NDArray[np.int64], classes: int
+) -> float | None:
+    """Return the accuracy of real outputs, or None where they are not about classes.
+
+    Args:
+        outputs: One per class, or a sigmoid's for the second of two classes; ``(n, outputs)``.
+        y: Class of each sample, ``(n,)``.
+        classes: How many there are.
+    """
+    if outputs.shape[1] == classes:
+        return float((outputs.argmax(axis=1) == y).mean())
+    if outputs.shape[1] == 1 and classes == 2:
+        return float(((outputs[:, 0] > 0.5) == y).mean())
+    return None
+
+
+def device_outputs(runtime: Runtime, model: bytes, image: bytes, x: NDArray[np.float32]) -> Outputs:
+    """Return what the target's own runtime says about real samples ``(n, *input_shape)``.
+
+    Args:
+        runtime: Runs the image.
+        model: The full model behind the image; tells how input and output are quantised.
+        image: What would be flashed.
+        x: Real samples.
+    """
     source, target = io_quantisation(model)
-    quantised = runtime.outputs(image, source.quantise(split.x))
-    return Outputs(quantised, target.dequantise(quantised)).accuracy(split.y)
+    quantised = runtime.outputs(image, source.quantise(x))
+    return Outputs(quantised, target.dequantise(quantised))
 
 
 def mean_kl_divergence(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:

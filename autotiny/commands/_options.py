@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autotiny.budget import Budget
 from autotiny.errors import InputError
+from autotiny.files import kind_of, other_kind
 from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.units import parse_seconds, parse_size
 
@@ -14,6 +15,8 @@ FORMATS = ("table", "json", "csv")
 PLOT_SUFFIXES = (".svg", ".png")
 #: Far above any microcontroller; keeps a wrong path from filling the memory.
 _MAX_FILE_BYTES = 2**28
+#: A damaged .tflite has no mark either: what is wrong with it is for its reader to say.
+_UNKNOWN_KIND = "a file of another kind"
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,16 @@ def read_model_file(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            reason = "Is a directory"
-        elif not stat.S_ISREG(status.st_mode):
+            raise InputError(other_kind("A model to analyse must be a .tflite file", path))
+        if not stat.S_ISREG(status.st_mode):
             reason = "Not a regular file"
         elif status.st_size > _MAX_FILE_BYTES:
             reason = f"It has {status.st_size:,} B, and {_MAX_FILE_BYTES:,} B is the most"
         else:
-            return path.read_bytes()
+            data = path.read_bytes()
+            if data[4:8] != b"TFL3" and kind_of(path) not in ("a TFLite model", _UNKNOWN_KIND):
+                raise InputError(other_kind("A model to analyse must be a .tflite file", path))
+            return data
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
     raise InputError(f"A model must be a readable file; {path}: {reason}.")

@@ -56,6 +56,7 @@ def export_trial(
             class_names=task.class_names,
             test_x=task.test.x,
             test_y=task.test.y,
+            source=f"trial {record.number} of the study {name}",
             study=name,
             trial=record.number,
             parameters=record.parameters,

@@ -51,8 +51,9 @@ class Manifest:
         project: As the user calls it.
         name: The same as a C identifier.
         ecosystem: Which firmware was written.
-        study: Name of the study.
-        trial: Number of the trial.
+        source: Where the model comes from, as a person would say it.
+        study: Name of the study, if it comes from one.
+        trial: Number of the trial, likewise.
         parameters: Hyperparameters of the trial.
         scores: Scores given, and ``test_accuracy`` of the image on the runtime.
         target: The target's fields.
@@ -69,8 +70,9 @@ class Manifest:
     project: str
     name: str
     ecosystem: str
-    study: str
-    trial: int
+    source: str
+    study: str | None
+    trial: int | None
     parameters: Mapping[str, Any]
     scores: Mapping[str, float]
     target: Mapping[str, Any]

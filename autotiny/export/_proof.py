@@ -84,6 +84,7 @@ def litert_outputs(model: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     outputs = []
     for sample in inputs:
+        interpreter.reset_all_variables()  # as the runtime does between samples
         interpreter.set_tensor(source["index"], sample.reshape(source["shape"]))
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(sink["index"]).ravel())

@@ -31,12 +31,14 @@ class BundleRequest:
         class_names: One per model output.
         test_x: Test inputs, float32, shape ``(n, *input_shape)``.
         test_y: Their classes, shape ``(n,)``.
-        study: Name of the study.
-        trial: Number of the trial.
+        source: Where the model comes from, as a person would say it.
         parameters: Hyperparameters of the trial.
         scores: Scores by name, as in ``validation_accuracy``.
         encodings: Weight tensor to the encoding it is stored with.
         ecosystem: Which firmware is written: a folder of firmware_templates.
+        classes: How many classes the test labels have; as many as outputs by default.
+        study: Name of the study, if it comes from one.
+        trial: Number of the trial, likewise.
     """
 
     project: str
@@ -48,12 +50,14 @@ class BundleRequest:
     class_names: tuple[str, ...]
     test_x: NDArray[np.float32]
     test_y: NDArray[np.int64]
-    study: str
-    trial: int
+    source: str
     parameters: Mapping[str, Any]
     scores: Mapping[str, float]
     encodings: Mapping[str, str]
     ecosystem: Ecosystem = "generic"
+    classes: int | None = None
+    study: str | None = None
+    trial: int | None = None
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autotiny.errors import InputError
+from autotiny.evaluation import class_accuracy
 from autotiny.export._golden import GoldenVectors, golden_vectors
 from autotiny.export._interface import Interface, read_interface
 from autotiny.export._manifest import Manifest, is_bundle_manifest, package_versions, plain
@@ -137,7 +138,10 @@ def _manifest(
     folder: Path, request: BundleRequest, interface: Interface, golden: GoldenVectors
 ) -> Manifest:
     agreement, outputs = compare_with_litert(request, interface)
-    accuracy = float((outputs.argmax(1) == np.asarray(request.test_y)).mean())
+    real = interface.output.dequantise(outputs)
+    classes = request.classes or len(request.class_names)
+    accuracy = class_accuracy(real, np.asarray(request.test_y), classes)
+    scores = plain(request.scores) | ({} if accuracy is None else {"test_accuracy": accuracy})
     footprint = request.footprint
     totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
     written = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -145,10 +149,11 @@ def _manifest(
         project=request.project,
         name=request.name,
         ecosystem=request.ecosystem,
+        source=request.source,
         study=request.study,
         trial=request.trial,
         parameters=plain(request.parameters),
-        scores=plain(request.scores) | {"test_accuracy": accuracy},
+        scores=scores,
         target=plain(request.target),
         footprint=plain(footprint) | totals,
         encodings=dict(request.encodings),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
+from autotiny.lowering._inline import inline_constants
 from autotiny.lowering._quantise import _quiet
 from autotiny.quiet import captured_stderr
 
@@ -25,7 +26,7 @@ def lower_by_converter(model: Any, samples: NDArray[np.float32]) -> bytes:
     Raises:
         InputError: If TFLite has no operator for something in the model.
     """
-    return _quantise(_convert(model, samples.shape[1:]), samples)
+    return quantise_float(_convert(model, samples.shape[1:]), samples)
 
 
 def _convert(model: Any, input_shape: tuple[int, ...]) -> bytes:
@@ -51,7 +52,16 @@ def _convert(model: Any, input_shape: tuple[int, ...]) -> bytes:
         ) from error
 
 
-def _quantise(float_model: bytes, samples: NDArray[np.float32]) -> bytes:
+def quantise_float(float_model: bytes, samples: NDArray[np.float32]) -> bytes:
+    """Return a float .tflite with int8 weights, activations, input and output.
+
+    Args:
+        float_model: With one input of batch 1 and one output.
+        samples: Representative data set, ``(n, *input_shape)``.
+
+    Raises:
+        InputError: If its activations cannot be followed.
+    """
     from ai_edge_quantizer import qtyping, quantizer, recipe_manager
 
     names, granularity = qtyping.TFLOperationName, qtyping.QuantGranularity
@@ -63,7 +73,7 @@ def _quantise(float_model: bytes, samples: NDArray[np.float32]) -> bytes:
         worker = quantizer.Quantizer(bytearray(float_model), manager.get_quantization_recipe())
         statistics = _ranges(float_model, samples)
         result = worker.quantize(statistics, enable_progress_report=False)
-    quantised = bytes(result.quantized_model)
+    quantised = inline_constants(bytes(result.quantized_model))
     if kinds := _float_operators(quantised):
         _log.info("ai-edge-quantizer has no int8 for %s: left in float", ", ".join(kinds))
     return quantised
@@ -74,10 +84,13 @@ def _activations(model: bytes) -> dict[int, str]:
     from ai_edge_litert import schema_py_generated as schema
 
     content = _read(model)
+    graph = content.subgraphs[0]
+    # State between inferences has no value that a range could be taken of.
+    made = {i for operator in graph.operators for i in operator.outputs} | set(graph.inputs)
     return {
         index: tensor.name.decode()
-        for index, tensor in enumerate(content.subgraphs[0].tensors)
-        if tensor.type == schema.TensorType.FLOAT32 and content.buffers[tensor.buffer].data is None
+        for index, tensor in enumerate(graph.tensors)
+        if index in made and tensor.type == schema.TensorType.FLOAT32
     }
 
 

@@ -15,19 +15,20 @@ class UnsupportedLayerError(InputError):
     """A Keras model holds a layer that the flatbuffer writer does not know."""
 
 
-#: What ``network_from_keras`` reads, as told to users.
-SUPPORTED = (
-    "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, ReLU "
-    "and ReLU6, MaxPooling2D, AveragePooling2D, their global forms, Flatten, Dropout and noise, "
-    "softmax at the end"
-)
+#: Layers that no road leads on the device, and what to use instead.
+_INSTEAD = {
+    "GRU": "TFLM has no operator for it: use LSTM, which `autotiny compress` takes",
+    "SimpleRNN": "TFLM has no operator for it: use LSTM, which `autotiny compress` takes",
+    "ELU": "TFLM computes it in float only: use ReLU or ReLU6",
+}
 
 
 def unsupported(layer: Any, reason: str) -> UnsupportedLayerError:
-    """Return the error for a layer: its name, its class, what is wrong, what is supported."""
+    """Return the error for a layer: its name, its class, what is wrong, what to do."""
+    kind = type(layer).__name__
+    remedy = _INSTEAD.get(kind, "`autotiny compress` converts the model as it is")
     return UnsupportedLayerError(
-        f"Layer {layer.name!r} ({type(layer).__name__}) must be one that autotiny can rebuild, but "
-        f"{reason}; supported: {SUPPORTED}."
+        f"Layer {layer.name!r} ({kind}) must be one that a search can cut, but {reason}; {remedy}."
     )
 
 
@@ -43,7 +44,10 @@ def fixed_shape(shape: Any, what: str) -> Shape:
         InputError: If the model has several such tensors, or a dimension is open.
     """
     if not isinstance(shape, tuple) or any(isinstance(part, tuple | list) for part in shape):
-        raise InputError(f"A Keras model must have exactly one {what}; got shapes {shape}.")
+        raise InputError(
+            f"A Keras model must have exactly one {what}; got shapes {shape}: concatenate them "
+            "outside the model, and split them inside if need be."
+        )
     if len(shape) < 2 or any(size is None for size in shape[1:]):
         raise InputError(f"A Keras model must have a fixed {what} shape; got {shape}.")
     return tuple(int(size) for size in shape[1:])

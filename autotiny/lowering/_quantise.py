@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from autotiny.errors import DivergedError
 from autotiny.litert import litert_interpreter
 from autotiny.lowering._float_writer import INPUT, write_float
+from autotiny.lowering._inline import inline_constants
 from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, Weights
 from autotiny.precision import INT8, LayerPrecision, PrecisionPlan
 from autotiny.quiet import captured_stderr
@@ -82,7 +83,7 @@ def quantise(float_model: bytes, network: Network, plan: PrecisionPlan, ranges: 
     with contextlib.redirect_stdout(io.StringIO()), _quiet(), captured_stderr():
         worker = quantizer.Quantizer(bytearray(float_model), _recipe(network, plan))
         result = worker.quantize(statistics, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    return inline_constants(bytes(result.quantized_model))
 
 
 def _recipe(network: Network, plan: PrecisionPlan) -> Any:

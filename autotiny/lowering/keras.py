@@ -59,7 +59,8 @@ def lower_keras(
     """Return the quantised .tflite of a trained Keras model: int8 input and output, batch 1.
 
     A model with a layer that the writer does not know goes through TFLiteConverter and a plain
-    int8 recipe; the log says which layer sent it there.
+    int8 recipe; the log says which layer sent it there. One with LSTM layers is quantised by
+    TFLiteConverter itself.
 
     Args:
         model: Built and trained; Keras 2 or Keras 3.
@@ -71,8 +72,13 @@ def lower_keras(
             plan is given for a model that needs the converter, whose layers have other names.
     """
     from autotiny.lowering import activation_ranges, lower
+    from autotiny.lowering._recurrent import lower_recurrent, recurrent_layers
 
     samples = _checked_samples(model, samples)
+    if recurrent_layers(model):
+        if plan:
+            raise InputError("A precision plan needs a model without recurrent layers.")
+        return lower_recurrent(model, samples)
     try:
         network, weights = network_from_keras(model)
     except UnsupportedLayerError as error:

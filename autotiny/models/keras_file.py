@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from autotiny.errors import InputError
+from autotiny.files import other_kind
 from autotiny.quiet import captured_stderr
 
 #: Modules whose classes a file may name; functions are named in ``builtins``, but only looked up.
 _TRUSTED_MODULES = {"keras", "tf_keras", "tensorflow", "builtins"}
+#: Where tfmot keeps the layers that quantisation-aware training wraps others in.
+_QUANTISATION_WRAPPERS = "tensorflow_model_optimization.python.core.quantization"
 
 
 def load_keras_file(path: str | Path) -> Any:
@@ -97,7 +100,7 @@ def _describe(path: Path) -> tuple[list[Any], str]:
             f"{_one_line(error)}."
         ) from error
     raise InputError(
-        f"A Keras model must be a .keras, .h5 or .hdf5 file or a SavedModel folder; got {path}."
+        other_kind("A Keras model must be a .keras, .h5 or .hdf5 file or a SavedModel folder", path)
     )
 
 
@@ -145,6 +148,11 @@ def _refuse_code(path: Path, description: Any) -> None:
             raise InputError(
                 f"A Keras model must hold no Lambda layer, since those are program code that "
                 f"loading would run; {path} holds {_label(part)}."
+            )
+        if isinstance(module, str) and module.startswith(_QUANTISATION_WRAPPERS):
+            raise InputError(
+                f"A Keras model must hold float layers; {path} holds {_label(part)}, saved after "
+                "quantize_model: give the float model it was made from, autotiny quantises it."
             )
         if isinstance(module, str) and module.partition(".")[0] not in _TRUSTED_MODULES:
             raise InputError(

@@ -3,8 +3,10 @@
 import difflib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from autotiny.errors import InputError
+from autotiny.files import other_kind
 from autotiny.tasks import _function, _npz, digits, keras_datasets, tones
 from autotiny.tasks._base import Task
 
@@ -43,6 +45,9 @@ def load_task(spec: str, *, seed: int) -> Task:
         return _npz.load(spec, seed)
     if runs_code(spec):
         return _function.load(spec, seed)
+    if Path(spec).exists():
+        what = "Data must be a built-in name, a FILE.npz or package.module:function"
+        raise InputError(other_kind(what, spec, is_data=True))
     close = difflib.get_close_matches(spec, task_names(), 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     raise InputError(

@@ -1,0 +1,164 @@
+"""``autotiny compress``."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from autotiny.commands._options import Limits
+from autotiny.conversion import Converted, convert, input_shape
+from autotiny.errors import InputError, NothingFitsError
+from autotiny.evaluation import class_accuracy, device_outputs
+from autotiny.report.console import console
+from autotiny.report.grid import Grid
+from autotiny.report.tables import cost_line, footprint_table
+from autotiny.runtimes import get_runtime
+from autotiny.tasks import Task, load_task
+from autotiny.units import format_bytes
+
+#: Samples that activation ranges are measured on, at most.
+_SAMPLES = 256
+
+
+def compress_model(
+    path: Path,
+    data: str,
+    limits: Limits,
+    ecosystem: str,
+    out: Path,
+    seed: int,
+    force: bool,
+) -> int:
+    """Quantise, pack, measure, prove and export a model as it is; return the exit code."""
+    from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
+
+    if ecosystem not in ecosystems():
+        raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
+    budget, target = limits.budget_and_target()
+    target = ecosystem_target(ecosystem, target)
+    application = limits.application()
+    task = _shaped(load_task(data, seed=seed), input_shape(path), path)
+    with Console(stderr=True).status("quantising and measuring"):  # silent unless on a terminal
+        chosen = np.random.default_rng(seed).permutation(len(task.train))[:_SAMPLES]
+        converted = convert(path, task.train.x[chosen])
+        runtime = get_runtime(trusted=False)
+        packed = runtime.pack(converted.model, target)
+        footprint = runtime.footprint(packed.image, target, **application)
+        outputs = device_outputs(runtime, converted.model, packed.image, task.validation.x).real
+        names = _output_names(task, outputs.shape[1])
+        scores = _scores(converted, outputs, task)
+        request = BundleRequest(
+            project=path.stem or path.name,
+            model=converted.model,
+            image=packed.image,
+            target=target,
+            runtime=runtime,
+            footprint=footprint,
+            class_names=names,
+            classes=task.classes,
+            test_x=task.test.x,
+            test_y=task.test.y,
+            source=f"{path.name}, converted as it is",
+            parameters={},
+            scores=scores,
+            encodings=packed.encodings,
+            ecosystem=ecosystem,  # type: ignore[arg-type]
+        )
+        manifest = export_bundle(request, out, force=force)
+    say = console().print
+    say(f"{path} as int8, written to {out}/", style="bold")
+    say(_before_and_after(converted, footprint.model_bytes, scores))
+    say(footprint_table(footprint, budget))
+    if costs := cost_line(footprint):
+        say(f"  {costs}")
+    if "test_accuracy" in manifest.scores:
+        say(f"  test accuracy {manifest.scores['test_accuracy']:.4f} (measured, {runtime.name})")
+    say(
+        "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
+        f"{manifest.litert.equal_outputs:.1%} of outputs"
+    )
+    for sentence in footprint.caveats:
+        say(f"  {sentence}")
+    if budget.fits(footprint):
+        return 0
+    lacks = {name: value for name, value in budget.excess(footprint).items() if value > 0}
+    told = ", ".join(
+        f"{format_bytes(int(value))} of {name.removesuffix('_bytes')}"
+        for name, value in lacks.items()
+        if name.endswith("_bytes")
+    )
+    say(
+        f"It does not fit: it lacks {told or 'time'}; `autotiny search --model {path} --data "
+        f"{data}` makes it smaller where its layers can be cut.",
+        style="bold red",
+    )
+    return NothingFitsError.exit_code
+
+
+def _shaped(task: Task, shape: tuple[int, ...], path: Path) -> Task:
+    """Return a task whose samples have the model's shape, if they have as many values.
+
+    Raises:
+        InputError: If they have not.
+    """
+    if np.prod(task.input_shape) != np.prod(shape):
+        raise InputError(
+            f"Data must have the model's input shape; {path} takes {shape} and the samples of "
+            f"{task.name} are {task.input_shape}."
+        )
+
+    def split(part: Any) -> Any:
+        return dataclasses.replace(part, x=part.x.reshape(len(part), *shape))
+
+    return dataclasses.replace(
+        task,
+        train=split(task.train),
+        validation=split(task.validation),
+        test=split(task.test),
+    )
+
+
+def _output_names(task: Task, outputs: int) -> tuple[str, ...]:
+    """Return the class names, or numbers where the model's outputs are something else."""
+    if outputs == task.classes:
+        return task.class_names
+    return tuple(f"output {number}" for number in range(outputs))
+
+
+def _scores(converted: Converted, ours: NDArray[np.float32], task: Task) -> dict[str, float]:
+    """Return accuracies where outputs are classes, and how near the outputs are to the float's."""
+    y, classes = task.validation.y, task.classes
+    theirs = None if converted.outputs is None else converted.outputs(task.validation.x)
+    found = class_accuracy(ours, y, classes)
+    scores = {} if found is None else {"validation_accuracy": found}
+    if theirs is None:
+        return scores
+    if (before := class_accuracy(theirs, y, classes)) is not None:
+        scores["validation_accuracy_float"] = before
+    if ours.shape == theirs.shape:
+        if ours.shape[1] == classes:
+            scores["top1_agreement_with_float"] = float((ours.argmax(1) == theirs.argmax(1)).mean())
+        elif found is None:
+            scores["mean_difference_from_float"] = float(np.abs(ours - theirs).mean())
+    return scores
+
+
+def _before_and_after(converted: Converted, model_bytes: int, scores: dict[str, float]) -> Grid:
+    """Return what conversion changed; every figure is measured."""
+    table = Grid()
+    for title in ("", "float", "int8"):
+        table.add_column(title, justify="right" if title else "left")
+    before = "-" if converted.float_bytes is None else f"{converted.float_bytes:,}"
+    table.add_row("model, bytes", before, f"{model_bytes:,}")
+    if "validation_accuracy" in scores:
+        was = scores.get("validation_accuracy_float")
+        float_score = "-" if was is None else f"{was:.4f}"
+        table.add_row("validation accuracy", float_score, f"{scores['validation_accuracy']:.4f}")
+    if (agreement := scores.get("top1_agreement_with_float")) is not None:
+        table.add_row("same class as the float model", "", f"{agreement:.1%}")
+    if (difference := scores.get("mean_difference_from_float")) is not None:
+        table.add_row("mean difference of outputs", "", f"{difference:.4g}")
+    return table

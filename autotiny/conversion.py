@@ -1,0 +1,116 @@
+"""A model file of the user's as an int8 .tflite, whole as it is: nothing is cut or trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError
+from autotiny.files import kind_of, other_kind
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A converted model.
+
+    Attributes:
+        model: int8 .tflite, input and output int8.
+        float_bytes: Size of the float weights it was made from; None for one that was int8 before.
+        outputs: The float model's outputs for samples, ``(n, outputs)``; None likewise.
+    """
+
+    model: bytes
+    float_bytes: int | None
+    outputs: Callable[[Array], Array] | None
+
+
+def input_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of a model's samples, without the batch.
+
+    Raises:
+        InputError: If the file is no model, or has not one input of fixed shape.
+    """
+    if not path.exists():
+        raise InputError(f"A model to compress must be an existing file or folder; got {path}.")
+    if kind_of(path) == "a TFLite model":
+        return tuple(_tflite_edge(path.read_bytes()).shape[1:])
+    from autotiny.lowering._keras_chain import fixed_shape
+
+    return fixed_shape(getattr(_keras(path), "input_shape", None), "input")
+
+
+def convert(path: Path, samples: Array) -> Converted:
+    """Quantise a model.
+
+    Args:
+        path: ``.keras``, ``.h5``, a SavedModel folder, a float ``.tflite`` or an int8 one, which is
+            taken as it is.
+        samples: Representative data set, ``(n, *input_shape)``, from the training split.
+
+    Raises:
+        InputError: If there is no such file, it is something else, or it cannot be quantised.
+    """
+    if kind_of(path) != "a TFLite model":
+        from autotiny.lowering.keras import lower_keras
+
+        model = _keras(path)
+        size = 4 * sum(int(np.prod(array.shape)) for array in model.get_weights())
+        return Converted(lower_keras(model, samples), size, lambda x: _keras_outputs(model, x))
+    data = path.read_bytes()
+    kind = _tflite_edge(data).type
+    if kind == "int8":
+        return Converted(data, None, None)
+    if kind != "float32":
+        raise InputError(
+            f"A TFLite model to compress must take float32 or int8 inputs; {path} takes {kind}: "
+            "convert the model it was made from, with inference_input_type int8 or none."
+        )
+    from autotiny.lowering._converter import quantise_float
+
+    return Converted(quantise_float(data, samples), len(data), lambda x: _tflite_outputs(data, x))
+
+
+def _keras(path: Path) -> Any:
+    from autotiny.models.keras_file import load_keras_file
+
+    if kind_of(path) != "a Keras model":
+        raise InputError(other_kind("A model to compress must be from Keras or TFLite", path))
+    return load_keras_file(path)
+
+
+def _tflite_edge(data: bytes) -> Any:
+    """Return the one input tensor of a sound .tflite."""
+    from autotiny.runtimes.tflm.reader import read_model
+
+    model = read_model(data)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(
+            f"A model to compress must have one input and one output; this one has "
+            f"{len(model.inputs)} and {len(model.outputs)}: concatenate them."
+        )
+    return model.tensors[model.inputs[0]]
+
+
+def _keras_outputs(model: Any, x: Array) -> Array:
+    parts = [np.asarray(model(x[i : i + 256], training=False)) for i in range(0, len(x), 256)]
+    return np.concatenate(parts).reshape(len(x), -1).astype(np.float32)
+
+
+def _tflite_outputs(data: bytes, x: Array) -> Array:
+    from autotiny.litert import litert_interpreter
+
+    interpreter = litert_interpreter(data)
+    interpreter.allocate_tensors()
+    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    outputs = []
+    for sample in x:
+        interpreter.reset_all_variables()
+        interpreter.set_tensor(source["index"], sample[None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(sink["index"]).ravel())
+    return np.stack(outputs)
