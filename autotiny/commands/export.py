@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+from autotiny.budget import Budget
 from autotiny.errors import InputError
 from autotiny.front import Pick, TrialRecord, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table
 from autotiny.runtimes import Footprint, Target
 from autotiny.study import Search
+from autotiny.units import format_bytes, format_seconds
 
 
 def export_trial(
@@ -54,11 +56,11 @@ def export_trial(
     )
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
-    if encodings != record.encodings:
-        say(f"  Stored without what the {ecosystem} library lacks: same outputs, other sizes.")
+    if target != config.device:
+        _say_other_library(target, encodings != record.encodings)
     say(footprint_table(footprint, config.budget))
     if not config.budget.fits(footprint):
-        say(f"  Over the study's budget; search with a --device that {ecosystem} supports.")
+        say(f"  Over the study's budget: {_excess(config.budget, footprint)}.", style="bold red")
     if costs := cost_line(footprint):
         say(f"  {costs}")
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
@@ -83,6 +85,24 @@ def _repacked(
         app_ram_bytes=search.config.app_ram_bytes,
     )
     return packed.image, packed.encodings, footprint
+
+
+def _say_other_library(target: Target, repacked: bool) -> None:
+    from autotiny.runtimes.tflm.versions import load_version
+
+    title = load_version(target.tflm_version).title
+    stored = "stored without what it lacks, " if repacked else ""
+    console().print(
+        f"  For {title}, {target.kernels} kernels: {stored}same outputs; sizes below are its.",
+    )
+
+
+def _excess(budget: Budget, footprint: Footprint) -> str:
+    over = {name: value for name, value in budget.excess(footprint).items() if value > 0}
+    shown = {"flash_bytes": "flash", "ram_bytes": "RAM"}
+    sizes = [f"{shown[key]} by {format_bytes(int(over[key]))}" for key in shown if key in over]
+    late = over.get("latency_s")
+    return ", ".join([*sizes, *([f"time by {format_seconds(late)}"] if late else [])])
 
 
 def _picked(search: Search, how: str) -> TrialRecord:
