@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
-from helpers_tflite import TYPES, ModelBuilder, conv
+from helpers_tflite import TYPES, ModelBuilder, conv, dense, pool, softmax
 
 ALL = ("int8", "int16", "float32")
 SHAPE = (1, 6, 4, 8)
@@ -354,7 +354,33 @@ def _others() -> Iterator[tuple[str, bytes]]:
                    ((1,), "float32")], options)  # fmt: skip
 
 
+def _networks() -> Iterator[tuple[str, bytes]]:
+    """Whole networks of the kinds that are exported."""
+    b = _Builder()
+    x = b.x((1, 8, 8, 1))
+    y = pool(b, conv(b, x, 8), "MAX")
+    yield "network cnn", b.finish([x], [dense(b, pool(b, conv(b, y, 12), "MAX"), 10)])
+    b = _Builder()
+    x = b.x((1, 49, 10, 1))
+    y = conv(b, x, 24, kernel=(10, 4), stride=2)
+    for _ in range(2):
+        y = conv(b, conv(b, y, 24, depthwise=True), 24, kernel=(1, 1))
+    y = pool(b, y, "AVERAGE", size=b.graph.tensors[y].shape[1:3], stride=2)
+    yield "network ds_cnn", b.finish([x], [softmax(b, dense(b, y, 12))])
+    b = _Builder()
+    x = y = b.x((1, 64))
+    for units in (32, 16, 10):
+        y = dense(b, y, units)
+    yield "network mlp", b.finish([x], [y])
+    b = _Builder()
+    x = b.x((1, 16, 16, 3))
+    y = conv(b, x, 16)
+    z = b.x((1, 16, 16, 16), scales=(0.1,))
+    b.operator("ADD", [y, conv(b, y, 16)], [z], "AddOptions")
+    yield "network residual", b.finish([x], [dense(b, pool(b, z, "AVERAGE", (16, 16)), 10)])
+
+
 _PARTS = (
     _elementwise, _types, _reductions, _shapes, _embedding, _matrices, _convolutions, _pools,
-    _recurrent, _signal, _others,
+    _recurrent, _signal, _others, _networks,
 )  # fmt: skip

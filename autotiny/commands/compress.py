@@ -14,10 +14,9 @@ from autotiny.errors import InputError, NothingFitsError
 from autotiny.evaluation import class_accuracy, device_outputs
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
-from autotiny.report.tables import cost_line, footprint_table
+from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.runtimes import get_runtime
 from autotiny.tasks import Task, load_task
-from autotiny.units import format_bytes
 
 #: Samples that activation ranges are measured on, at most.
 _SAMPLES = 256
@@ -82,17 +81,11 @@ def compress_model(
     )
     for sentence in footprint.caveats:
         say(f"  {sentence}")
-    if budget.fits(footprint):
+    if not (lacks := lacking(budget, footprint)):
         return 0
-    lacks = {name: value for name, value in budget.excess(footprint).items() if value > 0}
-    told = ", ".join(
-        f"{format_bytes(int(value))} of {name.removesuffix('_bytes')}"
-        for name, value in lacks.items()
-        if name.endswith("_bytes")
-    )
     say(
-        f"It does not fit: it lacks {told or 'time'}; `autotiny search --model {path} --data "
-        f"{data}` makes it smaller where its layers can be cut.",
+        f"It does not fit: it lacks {lacks}; `autotiny search --model {path} --data {data}` makes "
+        "it smaller where its layers can be cut.",
         style="bold red",
     )
     return NothingFitsError.exit_code

@@ -7,8 +7,9 @@ from autotiny.commands._options import Limits
 from autotiny.errors import InputError
 from autotiny.front import Pick, pick
 from autotiny.report.console import console
-from autotiny.report.tables import cost_line, footprint_table
+from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.retarget import records_on, repacked
+from autotiny.runtimes._base import Target
 from autotiny.study import Search
 
 
@@ -70,15 +71,10 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     if target != config.device:
-        say(
-            f"  Packed for {target.name} ({target.core}, {target.kernels} kernels, TFLM "
-            f"{target.tflm_version}), the study searched for {config.device.name}: "
-            + ("weights are stored otherwise, " if encodings != searched_for else "")
-            + "same outputs, other sizes."
-        )
+        _say_other_target(target, config.device, encodings != searched_for)
     say(footprint_table(footprint, budget))
-    if not budget.fits(footprint):
-        say("  Over the budget there; search with --device for what you will flash.")
+    if lacks := lacking(budget, footprint):
+        say(f"  Over the budget there: it lacks {lacks}.", style="bold red")
     if costs := cost_line(footprint):
         say(f"  {costs}")
     say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
@@ -88,4 +84,15 @@ def export_trial(
     say(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
         f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
+    )
+
+
+def _say_other_target(target: Target, searched: Target, repacked: bool) -> None:
+    from autotiny.runtimes.tflm.versions import load_version
+
+    title = load_version(target.tflm_version).title
+    stored = "weights stored as it can read them, " if repacked else ""
+    console().print(
+        f"  For {title} on {target.name} ({target.core}, {target.kernels} kernels); the study "
+        f"searched for {searched.name}: {stored}same outputs; the sizes below are its."
     )

@@ -179,16 +179,10 @@ def _check_consistency(path: Path, device: Device) -> None:
 
 
 def _check_version(path: Path, device: Device) -> None:
-    from autotiny.runtimes.tflm.versions import load_version, version_names
+    from autotiny.runtimes.tflm.versions import version_names
 
     if device.tflm_version not in version_names():
         raise InputError(
             f"{path}: tflm_version must be one of {', '.join(version_names())}; "
             f"got {device.tflm_version!r}."
-        )
-    version = load_version(device.tflm_version)
-    if device.kernels not in version.kernel_sets:
-        raise InputError(
-            f"{path}: kernels must be {' or '.join(version.kernel_sets)}, which {version.title} "
-            f"has; got {device.kernels!r}."
         )

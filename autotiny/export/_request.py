@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autotiny.errors import InputError
 from autotiny.resources import resource_dir
 from autotiny.runtimes._base import Footprint, Runtime, Target
+from autotiny.runtimes.tflm.versions import TflmVersion, has_feature, load_version
 
 Ecosystem = Literal["generic", "arduino"]
 
@@ -85,16 +86,46 @@ def ecosystems() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folders if path.name != "common"))
 
 
-#: What the TFLM of an ecosystem lacks on whatever device; read in the Arduino library's
-#: fully_connected.cpp and all_ops_resolver.cpp, as devices/_arduino.yaml says.
-_LACKS: dict[str, dict[str, bool]] = {
-    "arduino": {"has_decode": False, "has_int4": False, "has_per_channel_fc": False}
-}
+#: The TFLM that an ecosystem brings, whatever the target's is.
+_VERSIONS = {"arduino": "arduino-2.4.0-ALPHA"}
 
 
 def ecosystem_target(ecosystem: str, target: Target) -> Target:
-    """Return the target as the ecosystem's TFLM leaves it: an image must be packed for that."""
-    return dataclasses.replace(target, **_LACKS.get(ecosystem, {}))  # type: ignore[arg-type]
+    """Return the target as the ecosystem's TFLM makes it: an image must be packed for that.
+
+    Raises:
+        InputError: If the ecosystem's TFLM does not compile for the target.
+    """
+    if ecosystem not in _VERSIONS:
+        return target
+    version = load_version(_VERSIONS[ecosystem])
+    if version.only is not None and not _is_board(target, version):
+        raise InputError(
+            f"--target {ecosystem} must be for {version.only.board} (--device "
+            f"{version.only.device}), the only board that {version.title} compiles for; got "
+            f"{target.name}: {version.only.others}."
+        )
+    own = target.kernels in version.kernel_sets
+    return dataclasses.replace(
+        target,
+        tflm_version=version.name,
+        kernels=target.kernels if own else version.kernel_sets[0],
+        core=version.only.core if version.only is not None else target.core,
+        has_decode=None,
+        has_per_channel_fc=None,
+        has_int4=None,
+    )
+
+
+def _is_board(target: Target, version: TflmVersion) -> bool:
+    """Whether a target is, or may be, a version's only board; generic is whatever fits."""
+    if version.only is None or target.tflm_version == version.name:
+        return True
+    if target.name in ("generic", version.only.device):
+        return True
+    # Targets that version 0.1.0 stored have no version, but lack the same.
+    lacks = {feature: has_feature(target, feature) for feature in version.features}
+    return target.core == version.only.core and lacks == dict(version.features)
 
 
 def check(request: BundleRequest) -> None:
@@ -107,6 +138,13 @@ def check(request: BundleRequest) -> None:
     if request.ecosystem not in known:
         allowed = " or ".join(known)
         raise InputError(f"The ecosystem must be {allowed}; got {request.ecosystem!r}.")
+    made = ecosystem_target(request.ecosystem, request.target)
+    if made != request.target:
+        raise InputError(
+            f"The target of {request.ecosystem} firmware must have the tflm_version "
+            f"{made.tflm_version} and what follows from it (ecosystem_target); got "
+            f"{request.target.tflm_version} with {request.target.kernels} kernels."
+        )
     if len(request.test_x) == 0 or len(request.test_x) != len(request.test_y):
         raise InputError(
             "An export needs as many test inputs as test classes, at least one; "

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -61,44 +62,62 @@ class Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield what fits the console's width."""
         shown = list(range(len(self._columns)))
-        while not self._fits(shown, console, options):
+        while (room := self._room(shown, console, options)) < 0:
             ranks = [self._columns[i].rank for i in shown]
             if max(ranks) == 0:
                 yield from self._paragraphs()
                 return
             # Of equals the last.
             del shown[len(ranks) - 1 - ranks[::-1].index(max(ranks))]
-        yield self._table(shown)
+        yield self._table(self._widths(shown, room))
         if self.caption:
             yield Text(self.caption, style="dim")
 
-    def _fits(self, shown: list[int], console: Console, options: ConsoleOptions) -> bool:
+    def _room(self, shown: list[int], console: Console, options: ConsoleOptions) -> int:
+        """Return the characters that are left beside the narrowest form of columns."""
+        table = self._table({index: self._least_width(index) for index in shown})
         wide = options.update(max_width=10_000)
-        least = Measurement.get(console, wide, self._table(shown)).minimum
-        return least <= options.max_width
+        return options.max_width - Measurement.get(console, wide, table).minimum
 
-    def _table(self, shown: list[int]) -> Table:
+    def _widths(self, shown: list[int], room: int) -> dict[int, int]:
+        """Return the width of every column: running text shares what is left."""
+        widths = {index: self._least_width(index) for index in shown}
+        growing = {i: self._widest(i) - widths[i] for i in shown if self._columns[i].folds}
+        for index, wanted in sorted(growing.items(), key=lambda pair: pair[1]):
+            share = min(max(wanted, 0), room // len(growing))
+            widths[index] += share
+            room -= share
+            growing = {i: w for i, w in growing.items() if i != index}
+        return widths
+
+    def _table(self, widths: dict[int, int]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-        for index in shown:
+        for index, width in widths.items():
             column = self._columns[index]
             table.add_column(
                 column.title,
                 justify=column.justify,
                 no_wrap=not column.folds,
                 overflow="fold",
-                min_width=self._least_width(index),
+                width=width,
             )
         for cells, style in self._rows:
-            table.add_row(*(cells[index] for index in shown), style=style)
+            table.add_row(*(cells[index] for index in widths), style=style)
         return table
 
     def _least_width(self, index: int) -> int:
-        column = self._columns[index]
-        texts = [Text(column.title), *(cells[index] for cells, _ in self._rows)]
-        if not column.folds:
-            return max(line.cell_len for text in texts for line in text.split("\n") or [text])
-        words = (len(word) for text in texts for word in text.plain.split())
+        """Return the fewest characters: of running text its longest word's."""
+        if not self._columns[index].folds:
+            return self._widest(index)
+        words = (len(word) for text in self._texts(index) for word in text.plain.split())
         return min(_LONGEST_WORD, max(words, default=1))
+
+    def _widest(self, index: int) -> int:
+        lines = (line for text in self._texts(index) for line in text.plain.split("\n"))
+        return max(map(cell_len, lines))
+
+    def _texts(self, index: int) -> list[Text]:
+        return [Text(self._columns[index].title), *(cells[index] for cells, _ in self._rows)]
 
     def _paragraphs(self) -> Iterator[Text]:
         for cells, style in self._rows:

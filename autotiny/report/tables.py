@@ -181,7 +181,7 @@ def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Gr
     table.add_column("lacks", folds=True)
     for record, lacks in rows:
         footprint = record.footprint
-        told = ", ".join(_lack(name, value) for name, value in lacks.items())
+        told = _lacks(lacks)
         table.add_row(
             str(record.number), f"{footprint.flash_bytes:,}", f"{footprint.ram_bytes:,}", told
         )
@@ -200,6 +200,16 @@ def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
 
 
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
+
+
+def lacking(budget: Budget, footprint: Footprint) -> str:
+    """Return by how much each limit is overspent, in words; empty if none is."""
+    over = {name: value for name, value in budget.excess(footprint).items() if value > 0}
+    return _lacks(over)
+
+
+def _lacks(over: Mapping[str, float]) -> str:
+    return ", ".join(_lack(name, value) for name, value in over.items())
 
 
 def _lack(name: str, value: float) -> str:

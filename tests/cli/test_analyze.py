@@ -380,7 +380,7 @@ def test_no_model_file(refused, folder, command):
     with open(folder / "huge.tflite", "wb") as file:
         file.truncate(2**40)  # sparse: takes no room
     assert "No such file" in refused(command, "nope.tflite")
-    assert "Is a directory" in refused(command, "folder.tflite")
+    assert "is a folder" in refused(command, "folder.tflite")
     assert "1,099,511,627,776 B" in refused(command, "huge.tflite")
     assert "regular file" in refused(command, "/dev/zero")
 

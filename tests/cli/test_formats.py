@@ -81,7 +81,7 @@ def test_front_and_export_on_another_device(study, cli):
     assert (code, err) == (0, "")
     (knee,) = [number for number, row in rows.items() if row["knee"]]
     assert out.startswith(f"Trial {knee} of tiny")
-    assert "Packed for stm32l4r5zi" in out
+    assert "on stm32l4r5zi (cortex-m4, cmsis-nn kernels)" in out
     assert f"{rows[knee]['flash_bytes']:,}" in out
     manifest = json.loads((study.parent.parent / "fw" / "manifest.json").read_text())
     assert manifest["target"]["name"] == "stm32l4r5zi"

@@ -7,6 +7,7 @@ import pytest
 from autotiny.devices import Device, device_names, load_device
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes._base import Target
+from autotiny.runtimes.tflm.versions import NEWEST, version_of
 
 #: Devices that the documentation promises, with flash, RAM and core as their documents state them.
 PROMISED = {
@@ -108,13 +109,29 @@ def test_whole_number_is_fine_for_a_real_one(write):
 
 
 def test_inheriting_from_a_built_in_device(write):
-    device = load_device(write(base={}, inherits="nrf52840", has_decode="true", ram_bytes="128KB"))
+    device = load_device(write(base={}, inherits="nrf52840", ram_bytes="128KB"))
     parent = load_device("nrf52840")
-    assert device.has_decode
     assert device.ram_bytes == 128 * 1024
     assert (device.flash_bytes, device.clock_hz) == (parent.flash_bytes, parent.clock_hz)
-    assert "has_int4" in device.notes, "notes are inherited"
-    assert "has_decode" not in device.notes, "a note on a replaced figure is not"
+    assert "tflm_version" in device.notes, "notes are inherited"
+    assert "ram_bytes" not in device.notes, "a note on a replaced figure is not"
+
+
+def test_features_follow_from_the_version_unless_the_file_says_otherwise(write):
+    keys = ("has_decode", "has_int4", "has_per_channel_fc")
+    assert load_device("nrf52840").features == dict.fromkeys(keys, False)
+    assert load_device("portenta-h7").features == dict.fromkeys(keys, True)
+    newer = load_device(write(base={}, inherits="nrf52840", tflm_version="2026-08"))
+    assert newer.features == dict.fromkeys(keys, True)
+    # As files of version 0.1.0 say it: another TFLM than the library's.
+    old = load_device(write(base={}, inherits="nrf52840", has_decode="true"))
+    assert old.features == {**dict.fromkeys(keys, False), "has_decode": True}
+    assert version_of(old.to_target()).name == NEWEST
+
+
+def test_only_the_nano_33_ble_gets_arduinos_library():
+    arduino = [n for n in device_names() if load_device(n).tflm_version.startswith("arduino")]
+    assert arduino == ["nrf52840"]
 
 
 def test_inheriting_from_a_file_beside(write):
@@ -169,6 +186,7 @@ def test_inheriting_from_itself(write):
             {"kernels": "cmsis-nn", "core": "riscv"},
             "kernels cmsis-nn needs a cortex-m core; the device's is riscv",
         ),
+        ({"tflm_version": "2019-01"}, "tflm_version must be one of .*2026-08.*; got '2019-01'"),
         ({"has_int4": "nope"}, "has_int4 must be a valid boolean; got 'nope'"),
         ({"has_int4": "1"}, "has_int4 must be a valid boolean; got 1"),
         ({"runtime": "no"}, "runtime must be 'tflm'; got False"),

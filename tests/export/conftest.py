@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from autotiny.export import BundleRequest
+from autotiny.export import BundleRequest, ecosystem_target
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.runtime import TflmRuntime
 
@@ -92,7 +92,8 @@ def with_look_up_table(model: bytes) -> bytes:
 def make_request(ecosystem: str = "generic", *, side: int = 4, **changes) -> BundleRequest:
     """Return a request for a model as the runtime packs it, with some attributes changed."""
     rng = np.random.default_rng(1)
-    model, target, runtime = dense_model(), Target(), TflmRuntime()
+    model, runtime = dense_model(), TflmRuntime()
+    target = ecosystem_target(ecosystem if ecosystem in ECOSYSTEMS else "generic", Target())
     packed = runtime.pack(model, target)
     values = {
         "project": "Digits 8x8",
@@ -104,6 +105,7 @@ def make_request(ecosystem: str = "generic", *, side: int = 4, **changes) -> Bun
         "class_names": CLASSES,
         "test_x": rng.random((20, side, side, 1), np.float32),
         "test_y": rng.integers(0, 3, 20),
+        "source": "trial 7 of the study demo",
         "study": "demo",
         "trial": 7,
         "parameters": {"width": np.float64(0.5), "schedule": "polynomial"},

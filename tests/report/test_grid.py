@@ -33,7 +33,7 @@ def check_numbers(table, width):
     allowed = set(NUMBER.findall(wide))
     assert [n for n in NUMBER.findall(narrow) if n not in allowed] == []
     assert "…" not in narrow
-    assert max(len(line.rstrip()) for line in narrow.splitlines()) <= width
+    assert max((len(line.rstrip()) for line in narrow.splitlines()), default=0) <= width
     return narrow
 
 

@@ -6,6 +6,8 @@ from autotiny.runtimes.tflm.model import TYPE_BITS, Operator, Tensor
 #: Far above any microcontroller; keeps sizes within what the interpreter computes in 32 bits.
 _MAX_TENSOR_BYTES = 2**30
 _MAX_RANK = 8
+#: Operators whose kernels have a scale for each channel of their second input.
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 #: Ranks of the leading inputs and of the output of operators that costs are known for; None: any.
 _RANKS: dict[str, tuple[tuple[int | None, ...], int | None]] = {
     "CONV_2D": ((4, 4), 4),
@@ -60,18 +62,23 @@ def check_indices(indices: tuple[int, ...], count: int, what: str, lowest: int) 
             raise corrupt(f"{what} names tensor {index}, and there are {count}")
 
 
-def check_quantization(tensor: Tensor) -> None:
-    """There is one zero point a scale, one for all, or none, and a scale per channel or one."""
-    scales, zero_points = len(tensor.scales), len(tensor.zero_points)
-    if scales and zero_points not in (0, 1, scales):
-        raise corrupt(f"tensor {tensor.index} has {scales} scales and {zero_points} zero points")
-    if scales > 1:
-        dimension = tensor.quantized_dimension
-        if not 0 <= dimension < len(tensor.shape) or tensor.shape[dimension] != scales:
-            raise corrupt(
-                f"tensor {tensor.index} of shape {tensor.shape} has {scales} scales along "
-                f"dimension {dimension}"
-            )
+def check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+    """Kernels look a scale up along a dimension of their weights, and may not find either.
+
+    Scales of other tensors are read as they are, whatever their shape: converters of 2021 wrote the
+    weights' dimension into biases, and encoded weights keep the scales of the decoded ones.
+    """
+    if operator.name not in _WEIGHTED or len(operator.inputs) < 2 or operator.inputs[1] < 0:
+        return
+    tensor = tensors[operator.inputs[1]]
+    scales, dimension = len(tensor.scales), tensor.quantized_dimension
+    if scales <= 1:
+        return
+    if not 0 <= dimension < len(tensor.shape) or tensor.shape[dimension] != scales:
+        raise corrupt(
+            f"the weights of operator {operator.index} ({operator.name}), tensor {tensor.index} of "
+            f"shape {tensor.shape}, have {scales} scales along dimension {dimension}"
+        )
 
 
 def check_constants(tensors: tuple[Tensor, ...], operators: tuple[Operator, ...]) -> None:

@@ -29,7 +29,7 @@ class Tensor:
         data: Constant contents; None for an activation.
         scales: Quantisation scales: none, one, or one per channel.
         zero_points: As many as scales, or one for all, or none.
-        quantized_dimension: Dimension that per-channel scales run along.
+        quantized_dimension: Dimension that scales run along; only of weights is it checked.
         is_variable: State that is kept between inferences.
         offset_data: The contents lie outside the flatbuffer, where TFLM does not look.
         signature: Dimensions with -1 for those that are dynamic; empty if none is.

@@ -7,9 +7,9 @@ from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes.tflm.checks import (
     check_constants,
     check_indices,
-    check_quantization,
     check_ranks,
     check_shape,
+    check_weights,
 )
 from autotiny.runtimes.tflm.flatbuffer import Table, Walker, corrupt
 from autotiny.runtimes.tflm.model import TYPE_BITS, Model, Operator, OperatorCode, Tensor
@@ -107,6 +107,7 @@ def _graph(
     check_constants(tensors, operators)
     for operator in operators:
         check_ranks(operator, tensors)
+        check_weights(operator, tensors)
     return tensors, operators, ends[0], ends[1]
 
 
@@ -126,7 +127,6 @@ def _tensor(table: Table, index: int, buffers: list[tuple[bytes | None, bool]]) 
         tuple(table.get("shape_signature", ())),
     )  # fmt: skip
     check_shape(tensor)
-    check_quantization(tensor)
     return tensor
 
 

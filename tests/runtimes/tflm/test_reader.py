@@ -208,3 +208,49 @@ def test_damaged_models_that_look_sound_cannot_crash_this_process():
     samples = np.zeros((1, 8, 8, 1), np.int8)
     for damaged in _mutations(small_cnn(), 300, seed=1):
         _sentence(lambda data=damaged: interpreter.outputs(data, samples).shape[0] == 1)
+
+
+def _with_bias_dimension(dimension):
+    b = ModelBuilder()
+    x = b.tensor([1, 8, 8, 3])
+    y = conv(b, x, 8)
+    b.graph.tensors[2].quantization.quantizedDimension = dimension
+    return b.finish([x], [y])
+
+
+def test_scales_of_biases_may_run_along_a_dimension_of_the_weights():
+    """As converters of 2021 wrote them, and as TFLM's own person detection has them."""
+    odd, plain = _with_bias_dimension(3), _with_bias_dimension(0)
+    assert len(read_model(odd).tensors[2].scales) == 8
+    first, second = (analyze(data, Target()) for data in (odd, plain))
+    assert first.refusal is None
+    assert (first.arena_used_bytes, first.macs) == (second.arena_used_bytes, second.macs)
+    samples = np.random.default_rng(0).integers(-128, 128, (2, 8, 8, 3)).astype(np.int8)
+    assert (interpreter.outputs(odd, samples) == interpreter.outputs(plain, samples)).all()
+
+
+def test_encoded_weights_may_keep_the_scales_of_the_decoded_ones():
+    b = ModelBuilder()
+    x = b.tensor([1, 8, 8, 1])
+    header = bytes([2, 1, 0, 0, 1, *[0] * 15, *[1] * 105])
+    assert len(header) == 125
+    mask = b.tensor([32], "uint8", bytes(32), scales=[0.1] * 10, zero_points=[0] * 10)
+    ancillary = b.tensor([125], "uint8", header, scales=[0.1] * 10, zero_points=[0] * 10)
+    weights = b.tensor([10, 5, 5, 1], scales=[0.1] * 10, zero_points=[0] * 10)
+    y = b.tensor([1, 8, 8, 10])
+    b.operator("CUSTOM", [mask, ancillary], [weights], custom="TFLM_DECODE")
+    b.operator("CONV_2D", [x, weights, -1], [y], "Conv2DOptions", strideH=1, strideW=1)
+    data = b.finish([x], [y])
+    assert len(read_model(data).tensors[2].scales) == 10
+    assert analyze(data, Target()).refusal is None
+
+
+def test_scales_of_weights_must_run_along_their_own_dimension():
+    b = ModelBuilder()
+    x = b.tensor([1, 8, 8, 3])
+    y = conv(b, x, 8)
+    b.graph.tensors[1].quantization.quantizedDimension = 2**30
+    with pytest.raises(
+        InputError, match=r"weights of operator 0 \(CONV_2D\).*dimension 1073741824"
+    ):
+        read_model(b.finish([x], [y]))

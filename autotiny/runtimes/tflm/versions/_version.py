@@ -84,6 +84,23 @@ class Structures:
 
 
 @dataclass(frozen=True)
+class OnlyBoard:
+    """The one board that a version compiles for.
+
+    Attributes:
+        device: Its name among the devices.
+        core: Its CPU.
+        board: As a person would say it.
+        others: What serves other boards, as a part of a sentence.
+    """
+
+    device: str
+    core: str
+    board: str
+    others: str
+
+
+@dataclass(frozen=True)
 class TflmVersion:
     """One version of TFLM as it is built for a board.
 
@@ -93,6 +110,7 @@ class TflmVersion:
         commit: Of its repository.
         kernel_sets: Kernel sets that it can be built with.
         features: What it has of that not every version has.
+        only: The one board that it compiles for; None: any.
         exact: By kernel set, how exact the predicted arena was where it was measured.
         structures: Sizes of its structures.
         operators: Memory of the operators that it has and that are known.
@@ -104,6 +122,7 @@ class TflmVersion:
     commit: str
     kernel_sets: tuple[KernelSet, ...]
     features: Mapping[Feature, bool]
+    only: OnlyBoard | None
     exact: Mapping[KernelSet, str]
     structures: Structures
     operators: Mapping[str, OperatorMemory]
@@ -145,6 +164,7 @@ def load_version(name: str) -> TflmVersion:
         values["commit"],
         tuple(values["kernel_sets"]),
         values["features"],
+        OnlyBoard(**values["only"]) if "only" in values else None,
         values["exact"],
         Structures(**{**sizes, "interpreter": tuple(sizes["interpreter"])}),
         {operator: _memory(given) for operator, given in values["operators"].items()},
@@ -184,11 +204,13 @@ def has_feature(target: Target, feature: Feature) -> bool:
 def version_of(target: Target) -> TflmVersion:
     """Return the version whose memory a target's TFLM takes.
 
-    A target that says it has what its version has not is built with a newer one.
+    A target that says it has what its version has not is built with a newer one, and so is one with
+    other kernels.
     """
     version = load_version(target.tflm_version)
     newer = any(own and not version.features[name] for name, own in _stated(target).items())
-    return load_version(NEWEST) if newer else version
+    other = target.kernels not in version.kernel_sets
+    return load_version(NEWEST) if newer or other else version
 
 
 def _stated(target: Target) -> dict[Feature, bool | None]:
