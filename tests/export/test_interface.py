@@ -9,6 +9,7 @@ from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.export import export_bundle
 from autotiny.export._interface import QuantisedTensor, read_interface
 from autotiny.export._operators import registrations
+from autotiny.runtimes.tflm.versions import load_version, version_names
 
 
 def test_edges_and_operators_of_a_model(export_helpers):
@@ -27,6 +28,15 @@ def test_registrations_have_tflms_names():
     names = "CONV_2D DEPTHWISE_CONV_2D AVERAGE_POOL_2D L2_POOL_2D RELU6 PADV2 TFLM_DECODE ADD_N"
     calls = "AddConv2D AddDepthwiseConv2D AddAveragePool2D AddL2Pool2D AddRelu6 AddPadV2 AddDecode"
     assert registrations(names.split()) == (*calls.split(), "AddAddN")
+
+
+@pytest.mark.parametrize("version", version_names())
+def test_every_operator_of_every_version_can_be_registered(version):
+    known = load_version(version)
+    names = [*known.operators, *known.subgraph_operators]
+    calls = registrations(names)
+    assert len(set(calls)) == len(names)
+    assert all(call.startswith("Add") and call.isalnum() for call in calls)
 
 
 @pytest.mark.parametrize("operator", ["RFFT2D", "MyOperator", "STABLEHLO_ADD", "CUSTOM"])
