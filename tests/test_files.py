@@ -26,7 +26,8 @@ def files(folder):
         ("data.npz", "a NumPy archive"), ("renamed.keras", "a NumPy archive"),
         ("model.bin", "a TFLite model"), ("old.model", "a Keras model"),
         ("a.csv", "a table of text"), ("empty.tflite", "a TFLite model"), ("data", "a folder"),
-        ("saved", "a Keras model"), ("missing.wav", "a recording"), ("x.xyz", "a file of another kind"),
+        ("saved", "a Keras model"), ("missing.wav", "a recording"),
+        ("x.xyz", "a file of another kind"),
     ],
 )  # fmt: skip
 def test_kinds(files, name, kind):

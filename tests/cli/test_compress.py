@@ -132,11 +132,9 @@ def test_a_model_with_many_constants_has_them_where_tflm_reads_them(data, cli):
     """ai-edge-quantizer writes 256 KiB of constants and more behind the flatbuffer."""
     wide = Network((8, 8, 1), (Dense("a", 1200, "relu"), Dense("b", 240, "relu"), Dense("out", 3)))
     (data / "m.tflite").write_bytes(write_float(wide, random_weights(wide)))
-    code, out, err = cli("compress", "m.tflite", "--data", "data.npz", "--out", "fw")
+    code, _, err = cli("compress", "m.tflite", "--data", "data.npz", "--out", "fw")
     assert (code, err) == (0, "")
-    assert manifest(data)["footprint"]["model_bytes"] > 256 * 1024 or "huffman" in str(
-        manifest(data)["encodings"]
-    )
+    assert (data / "fw" / "model.tflite").stat().st_size > 256 * 1024
 
 
 def test_a_keras_model_is_not_changed_by_loading(data):
