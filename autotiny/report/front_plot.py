@@ -6,6 +6,7 @@ from pathlib import Path
 from autotiny.budget import Budget
 from autotiny.front import TrialRecord, accuracy_stairs, pick
 from autotiny.report.figure import FAINT, INK, figure
+from autotiny.report.labels import add_label
 
 
 def draw_front(
@@ -42,12 +43,6 @@ def draw_front(
             zorder=3,
         )
         drawn.colorbar(dots, ax=axes, label="RAM, KiB (arena predicted)")
-        knee = pick(front, "knee")
-        x, y = knee.footprint.flash_bytes / 1024, knee.score
-        axes.annotate(
-            f"knee: trial {knee.number}", (x, y), (12, -22), textcoords="offset points",
-            arrowprops={"arrowstyle": "-", "color": INK},
-        )  # fmt: skip
         limit = budget.flash_bytes
         if limit is not None and limit / 1024 < 1.3 * axes.get_xlim()[1]:
             axes.axvline(limit / 1024, color="#c62828", linestyle="--", label="flash budget")
@@ -56,8 +51,25 @@ def draw_front(
         axes.set_title(f"{len(front)} of {len(others) + len(front)} trained trials on the front")
         axes.grid(color="#eceff1")
         axes.set_axisbelow(True)
-        axes.legend(loc="lower right", frameon=False)
+        # Below the axes, where it hides nothing.
+        legend = axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=4, frameon=False)
+        drawn.draw_without_rendering()
+        knee = pick(front, "knee")
+        add_label(
+            axes,
+            f"knee: trial {knee.number}",
+            _point(knee),
+            points=[_point(record) for record in [*others, *front]],
+            line=[_point(record) for record in accuracy_stairs(front)],
+            boxes=[legend.get_window_extent()],
+            colour=INK,
+        )
+
+
+def _point(record: TrialRecord) -> tuple[float, float]:
+    return record.footprint.flash_bytes / 1024, record.score
 
 
 def _points(records: Sequence[TrialRecord]) -> tuple[list[float], list[float]]:
-    return [r.footprint.flash_bytes / 1024 for r in records], [r.score for r in records]
+    points = [_point(record) for record in records]
+    return [x for x, _ in points], [y for _, y in points]
