@@ -47,7 +47,8 @@ def _describe(trial: Any, artifact: Artifact, plan: PrecisionPlan, prepared: Pre
     trial.set_user_attr("footprint", dataclasses.asdict(artifact.footprint))
     trial.set_user_attr("encodings", dict(artifact.packed.encodings))
     trial.set_user_attr("plan", {layer: str(precision) for layer, precision in plan.items()})
-    trial.set_user_attr("dropped", dict(prepared.dropped))
+    if prepared.dropped:
+        trial.set_user_attr("dropped", dict(prepared.dropped))
 
 
 def _set_constraints(trial: Any, config: StudyConfig, footprint: Footprint) -> None:

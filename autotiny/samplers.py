@@ -70,6 +70,7 @@ class StudySampler(BaseSampler):
         """
         self._name, self._seed, self._anchors = name, seed, anchors
         self._inner: tuple[int, BaseSampler] | None = None
+        self._known: tuple[int, int] | None = None
 
     def infer_relative_search_space(
         self, study: "Study", trial: "FrozenTrial"
@@ -124,6 +125,8 @@ class StudySampler(BaseSampler):
             self._inner = trial.number, make_sampler(self._name, seed)
         return self._inner[1]
 
-    @staticmethod
-    def _draw(study: "Study", trial: "FrozenTrial") -> int:
-        return draw_of(trial, study.get_trials(deepcopy=False))
+    def _draw(self, study: "Study", trial: "FrozenTrial") -> int:
+        """Return a trial's draw, found once however many values it is asked for."""
+        if self._known is None or self._known[0] != trial.number:
+            self._known = trial.number, draw_of(trial, study.get_trials(deepcopy=False))
+        return self._known[1]
