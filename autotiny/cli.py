@@ -347,12 +347,14 @@ def check(
     latency: Latency = None,
     device: DeviceName = None,
     kernels: Kernels = None,
+    output: Format = "table",
 ) -> int:
-    """Say whether a model fits, with a breakdown; exit code 3 if it does not."""
+    """Say whether a model fits by more than the error, with a breakdown; else exit code 3."""
     from autotiny.commands._options import Limits
     from autotiny.commands.check import check_model
 
-    return check_model(model, Limits(flash, ram, app_flash, app_ram, latency, device, kernels))
+    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
+    return check_model(model, limits, output)
 
 
 @app.command(epilog="Example: autotiny analyze model.tflite --device nrf52840 --plot arena.svg")

@@ -1,6 +1,8 @@
 """Whether an analysed file fits a budget, and the sentence that says so."""
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 from autotiny.budget import Budget
 from autotiny.runtimes._analysis import Analysis
@@ -10,12 +12,18 @@ from autotiny.units import format_bytes, format_seconds
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
 
 
+#: What a verdict may be.
+Outcome = Literal["fits", "does not fit", "too close", "unknown", "no budget"]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """An analysis held against a budget.
 
-    A figure that is not fully known counts with the part of it that is: that part alone may be too
-    much, but it never shows that a model fits.
+    A model fits only if it does so by more than the error of every figure that a limit is on, and
+    does not fit if one is overspent by more than its error. A figure that is not fully known counts
+    with the part of it that is: that part alone may be too much, but it never shows that a model
+    fits.
 
     Attributes:
         name: What the model is called.
@@ -47,7 +55,7 @@ class Verdict:
 
     @property
     def latency_s(self) -> float | None:
-        """Predicted seconds of the operators that have a fit; None without a clock."""
+        """Seconds of the operators whose instructions can be told; None without a clock."""
         return latency_s(self.analysis.instructions, self.target)
 
     @property
@@ -57,7 +65,7 @@ class Verdict:
 
     @property
     def all_timed(self) -> bool:
-        """Whether every operator's instructions are predicted."""
+        """Whether every operator's instructions can be told."""
         return all(layer.instructions is not None for layer in self.analysis.layers)
 
     @property
@@ -67,39 +75,82 @@ class Verdict:
         return {name: value for name, value in values.items() if value is not None}
 
     @property
+    def margins(self) -> dict[str, float]:
+        """By how much the figure of each limit may be wrong, in its own unit."""
+        analysis, error = self.analysis, self.analysis.errors.get
+        code, arena = analysis.runtime_bytes or 0, analysis.arena_min_bytes or 0
+        margins = {
+            "flash_bytes": float(math.ceil(code * (error("runtime_bytes") or 0.0))),
+            "ram_bytes": float(math.ceil(arena * (error("arena_bytes") or 0.0))),
+            "latency_s": (self.latency_s or 0.0) * (error("latency_s") or 0.0),
+        }
+        return {name: margins[name] for name in self.limits}
+
+    @property
     def lacks(self) -> dict[str, float]:
-        """By how much each limit is overspent, at least; empty if none is."""
+        """By how much each limit is overspent, as predicted; empty if none is."""
         excess = {name: self._least[name] - limit for name, limit in self.limits.items()}
         return {name: value for name, value in excess.items() if value > 0}
 
     @property
+    def close(self) -> dict[str, float]:
+        """What is left of the limits (or lacks, if negative) that the error does not decide."""
+        margins, least = self.margins, self._least
+        left = {name: limit - least[name] for name, limit in self.limits.items()}
+        return {name: value for name, value in left.items() if abs(value) < margins[name]}
+
+    @property
+    def outcome(self) -> Outcome:
+        """What can be said."""
+        if not self.limits:
+            return "no budget"
+        close = self.close
+        if self.analysis.refusal or any(name not in close for name in self.lacks):
+            return "does not fit"
+        if self._unknown:
+            return "unknown"
+        return "too close" if close else "fits"
+
+    @property
     def fits(self) -> bool | None:
         """Whether it fits; None if no budget was given or what is known does not decide it."""
-        if not self.limits:
-            return None
-        if self.lacks or self.analysis.refusal:
-            return False
-        return None if self._unknown else True
+        return {"fits": True, "does not fit": False}.get(self.outcome)
 
     @property
     def sentence(self) -> str:
         """The first line of a report."""
         refusal, where = self.analysis.refusal, self._where
-        if not self.limits:
+        if self.outcome == "no budget":
             cost = f"it cannot run: {refusal}" if refusal else f"it takes {self._cost()}."
             return f"{self.name}: no budget given; on {where} {cost}"
         if refusal:
             return f"{self.name} does not fit {where}; it cannot run there: {refusal}"
-        if self.lacks:
+        if self.outcome == "does not fit":
             least = "at least " if self._unknown else ""
-            return f"{self.name} does not fit {where}: it lacks {least}{_listed(self.lacks)}."
-        if self._unknown:
+            sure = {name: value for name, value in self.lacks.items() if name not in self.close}
+            return f"{self.name} does not fit {where}: it lacks {least}{_listed(sure)}."
+        if self.outcome == "too close":
+            return (
+                f"{self.name} is too close to say whether it fits {where}: {_and(self._closely())}."
+            )
+        if self.outcome == "unknown":
             unknown = _and([_NAMES[name] for name in self._unknown])
             return (
                 f"{self.name}: whether it fits {where} cannot be said, since not all of its "
                 f"{unknown} is known."
             )
-        return f"{self.name} fits {where}: it takes {self._cost()}."
+        return f"{self.name} fits {where}, by more than the error: it takes {self._cost()}."
+
+    def _closely(self) -> list[str]:
+        """Return for each limit that is too close what is left or lacks, and the error."""
+        told = []
+        for name, left in self.close.items():
+            verb = "left" if left >= 0 else "lacking"
+            told.append(
+                f"{_amount(name, abs(left))} of {_NAMES[name]} {verb}, with an error of "
+                f"{_amount(name, self.margins[name])}"
+            )
+        return told
 
     @property
     def _least(self) -> dict[str, float]:
@@ -146,11 +197,11 @@ def _size(size: int | None) -> str:
 
 
 def _listed(lacks: dict[str, float]) -> str:
-    told = []
-    for name, value in lacks.items():
-        amount = format_seconds(value) if name == "latency_s" else format_bytes(int(value))
-        told.append(f"{amount} of {_NAMES[name]}")
-    return _and(told)
+    return _and([f"{_amount(name, value)} of {_NAMES[name]}" for name, value in lacks.items()])
+
+
+def _amount(name: str, value: float) -> str:
+    return format_seconds(value) if name == "latency_s" else format_bytes(int(value))
 
 
 def _and(parts: list[str]) -> str:

@@ -18,6 +18,9 @@ TYPES = {
     "uint8": np.uint8,
 }
 
+#: Types of biases by that of the activations, where it is not int32.
+BIASES = {"int16": "int64", "float32": "float32"}
+
 
 class ModelBuilder:
     """Collects tensors and operators of one subgraph."""
@@ -108,7 +111,7 @@ def conv(b, x, filters, kernel=(3, 3), stride=1, same=True, depthwise=False, wei
         w = b.constant([1, *kernel, channels], weights, scales=scales, zero_points=zeros, dim=3)
     else:
         w = b.constant([channels, *kernel, shape[3]], weights, scales=scales, zero_points=zeros)
-    bias = "int64" if activation == "int16" else "int32"
+    bias = BIASES.get(activation, "int32")
     bias_scales = [0.001] * channels
     c = b.constant([channels], bias, scales=bias_scales, zero_points=zeros)
     y = b.tensor([1, *size, channels], activation, scales=(0.1,))
@@ -128,7 +131,7 @@ def dense(b, x, units, weights="int8", activation="int8", per_channel=False):
     depth = int(np.prod(shape[1:]))
     count = units if per_channel else 1
     w = b.constant([units, depth], weights, scales=[0.02] * count, zero_points=[0] * count)
-    bias = "int64" if activation == "int16" else "int32"
+    bias = BIASES.get(activation, "int32")
     c = b.constant([units], bias, scales=[0.001] * count, zero_points=[0] * count)
     y = b.tensor([1, units], activation, scales=(0.1,))
     b.operator("FULLY_CONNECTED", [x, w, c], [y], "FullyConnectedOptions")

@@ -45,14 +45,14 @@ def print_analysis(verdict: Verdict, out: Console) -> None:
 
 def print_verdict(verdict: Verdict, out: Console) -> None:
     """Print whether the model fits, in one line."""
-    colour = {True: "bold green", False: "bold red", None: "bold"}[verdict.fits]
+    colour = {True: "bold green", False: "bold red", None: "bold yellow"}[verdict.fits]
     out.print(verdict.sentence, style=colour, soft_wrap=True)
 
 
 def print_unaccounted(verdict: Verdict, out: Console) -> None:
-    """Print what the figures leave out; nothing if that is nothing."""
+    """Print what the figures leave out or only estimate; nothing if that is nothing."""
     if verdict.analysis.unaccounted:
-        out.print("Not accounted for:", style="bold")
+        out.print("Estimated or not accounted for:", style="bold")
     for sentence in verdict.analysis.unaccounted:
         out.print(f"  - {sentence}")
 
@@ -73,11 +73,13 @@ def region_table(verdict: Verdict) -> Table:
 
 def _flash(verdict: Verdict) -> Iterator[_Region]:
     analysis = verdict.analysis
-    yield _Region("flash", verdict.flash_bytes, "predicted", verdict.budget.flash_bytes)
+    origins = analysis.origins
+    origin = origins.get("runtime_bytes", "predicted")
+    yield _Region("flash", verdict.flash_bytes, origin, verdict.budget.flash_bytes)
     yield _Region("model", analysis.model_bytes, "measured", depth=1)
     for name, size in breakdown_parts(verdict).items():
         yield _Region(_PARTS.get(name, name), size, "measured", depth=2)
-    yield _Region("runtime code", analysis.runtime_bytes, "predicted", depth=1)
+    yield _Region("runtime code", analysis.runtime_bytes, origin, depth=1)
     yield _Region("application", verdict.app_flash_bytes, "given", depth=1)
 
 
@@ -86,12 +88,13 @@ def _ram(verdict: Verdict) -> Iterator[_Region]:
     used, head, smallest = (
         analysis.arena_used_bytes, analysis.arena_head_bytes, analysis.arena_min_bytes
     )  # fmt: skip
-    yield _Region("RAM", verdict.ram_bytes, "predicted", verdict.budget.ram_bytes)
-    yield _Region("tensor arena", smallest, "predicted", depth=1)
+    origin = analysis.origins.get("arena_bytes", "predicted")
+    yield _Region("RAM", verdict.ram_bytes, origin, verdict.budget.ram_bytes)
+    yield _Region("tensor arena", smallest, origin, depth=1)
     if used is not None and head is not None and smallest is not None:
-        yield _Region("planned (head)", head, "predicted", depth=2)
-        yield _Region("persistent (tail)", used - head, "predicted", depth=2)
-        yield _Region("to start only", smallest - used, "predicted", depth=2)
+        yield _Region("planned (head)", head, origin, depth=2)
+        yield _Region("persistent (tail)", used - head, origin, depth=2)
+        yield _Region("to start only", smallest - used, origin, depth=2)
     yield _Region("statics and stack", analysis.overhead_ram_bytes, "predicted", depth=1)
     yield _Region("application", verdict.app_ram_bytes, "given", depth=1)
 
@@ -99,11 +102,12 @@ def _ram(verdict: Verdict) -> Iterator[_Region]:
 def _costs(verdict: Verdict) -> Iterator[_Region]:
     part = "" if verdict.all_timed else " (at least)"
     time, energy = verdict.latency_s, verdict.energy_mj
+    origin = verdict.analysis.origins.get("latency_s", "predicted")
     if time is not None:
         limit = verdict.budget.latency_s
-        yield _Region(f"time per inference{part}", time, "predicted", limit, unit="s")
+        yield _Region(f"time per inference{part}", time, origin, limit, unit="s")
     if energy is not None:
-        yield _Region(f"energy per inference{part}", energy, "predicted", unit="mJ")
+        yield _Region(f"energy per inference{part}", energy, origin, unit="mJ")
 
 
 def _cells(region: _Region) -> tuple[str, str, str, str]:
@@ -178,15 +182,24 @@ def legend(verdict: Verdict) -> list[str]:
         "instructions; shapes without a batch of 1"
     )
     sizes = (
-        "measured: the file and its parts, MACs, parameters; predicted: runtime code (from a table "
-        f"of measured operators), arena on a 32-bit target ({analysis.arena_note})"
+        f"measured: the file and its parts, MACs, parameters; runtime code: {code_note(verdict)}; "
+        f"arena: predicted for a 32-bit target ({analysis.arena_note})"
     )
     work = (
         f"{analysis.macs:,} MACs, {analysis.params:,} parameters, {least}"
-        f"{analysis.instructions:,} instructions per inference (predicted, "
-        f"{instructions_error(verdict)})"
+        f"{analysis.instructions:,} instructions per inference "
+        f"({analysis.origins.get('instructions', 'predicted')}, {instructions_error(verdict)})"
     )
     return [layers, sizes, work, *time_lines(verdict)]
+
+
+def code_note(verdict: Verdict) -> str:
+    """Return which build the size of the runtime's code comes from, and its error."""
+    analysis = verdict.analysis
+    error = analysis.errors.get("runtime_bytes")
+    if not analysis.runtime_note or error is None:
+        return "unknown"
+    return f"{analysis.origins['runtime_bytes']} from {analysis.runtime_note}, within {error:.0%}"
 
 
 def time_lines(verdict: Verdict) -> list[str]:

@@ -10,34 +10,65 @@ from typing import Any
 from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.verdict import Verdict
 
-#: How each figure came to be.
-ORIGINS: Mapping[str, str] = {
-    "model_bytes": "measured",
-    "breakdown": "measured",
-    "runtime_bytes": "predicted",
-    "flash_bytes": "predicted",
-    "arena_used_bytes": "predicted",
-    "arena_min_bytes": "predicted",
-    "arena_head_bytes": "predicted",
-    "arena_tail_bytes": "predicted",
-    "overhead_ram_bytes": "predicted",
-    "ram_bytes": "predicted",
-    "macs": "measured",
-    "params": "measured",
-    "instructions": "predicted",
-    "latency_s": "predicted",
-    "energy_mj": "predicted",
+#: Figures of an analysis that are another name for, or a part of, a footprint's.
+_SAME_ORIGIN: Mapping[str, str] = {
+    "breakdown": "model_bytes",
+    "flash_bytes": "runtime_bytes",
+    "arena_min_bytes": "arena_bytes",
+    "arena_head_bytes": "arena_bytes",
+    "arena_tail_bytes": "arena_bytes",
+    "ram_bytes": "arena_bytes",
 }
+
+
+def origins(verdict: Verdict) -> dict[str, str]:
+    """Return how each figure came to be."""
+    known: Mapping[str, str] = verdict.analysis.origins
+    derived = {name: known[source] for name, source in _SAME_ORIGIN.items() if source in known}
+    return {name: origin for name, origin in known.items() if name != "arena_bytes"} | derived
 
 
 def analysis_json(verdict: Verdict) -> str:
     """Return everything as one JSON object; sizes in bytes, unknown figures null."""
+    analysis = verdict.analysis
+    data = _summary(verdict) | {
+        "breakdown": breakdown_parts(verdict),
+        "layers": [dataclasses.asdict(layer) for layer in analysis.layers],
+        "memory_map": [dataclasses.asdict(buffer) for buffer in analysis.buffers],
+    }
+    return json.dumps(data, indent=2)
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """Return the verdict and the figures it rests on as one JSON object."""
+    return json.dumps(_summary(verdict), indent=2)
+
+
+def verdict_csv(verdict: Verdict) -> str:
+    """Return one row for each limit: what is used, by how much that may be wrong, what is left."""
+    text = io.StringIO()
+    columns = ("model", "outcome", "limit", "used", "error", "budget", "left")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for name, limit in verdict.limits.items():
+        used = getattr(verdict, name)
+        writer.writerow({
+            "model": verdict.name, "outcome": verdict.outcome, "limit": name, "used": used,
+            "error": verdict.margins[name], "budget": limit,
+            "left": None if used is None else limit - used,
+        })  # fmt: skip
+    return text.getvalue().rstrip("\n")
+
+
+def _summary(verdict: Verdict) -> dict[str, Any]:
     analysis, target = verdict.analysis, verdict.target
     used, head = analysis.arena_used_bytes, analysis.arena_head_bytes
-    data = {
+    return {
         "model": verdict.name,
         "fits": verdict.fits,
+        "outcome": verdict.outcome,
         "lacks": verdict.lacks,
+        "margins": verdict.margins,
         "verdict": verdict.sentence,
         "refusal": analysis.refusal,
         "target": dataclasses.asdict(target),
@@ -45,6 +76,7 @@ def analysis_json(verdict: Verdict) -> str:
         "budget": dataclasses.asdict(verdict.budget),
         "model_bytes": analysis.model_bytes,
         "runtime_bytes": analysis.runtime_bytes,
+        "runtime_note": analysis.runtime_note,
         "app_flash_bytes": verdict.app_flash_bytes,
         "flash_bytes": verdict.flash_bytes,
         "arena_used_bytes": used,
@@ -58,17 +90,14 @@ def analysis_json(verdict: Verdict) -> str:
         "params": analysis.params,
         "arena_note": analysis.arena_note,
         **_costs(verdict),
-        "breakdown": breakdown_parts(verdict),
-        "layers": [dataclasses.asdict(layer) for layer in analysis.layers],
-        "memory_map": [dataclasses.asdict(buffer) for buffer in analysis.buffers],
-        "origins": dict(ORIGINS),
+        "origins": origins(verdict),
+        "errors": dict(analysis.errors),
         "unaccounted": list(analysis.unaccounted),
     }
-    return json.dumps(data, indent=2)
 
 
 def _costs(verdict: Verdict) -> dict[str, Any]:
-    """Return instructions, time and energy, null unless every operator is predicted."""
+    """Return instructions, time and energy, null unless every operator's can be told."""
     analysis, known = verdict.analysis, verdict.all_timed
     latency, energy = verdict.latency_s, verdict.energy_mj
     return {

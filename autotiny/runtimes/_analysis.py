@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from autotiny.runtimes._base import Footprint
+from autotiny.runtimes._base import Footprint, Origin
 
 #: What a planned buffer holds.
 BufferKind = Literal["input or output", "activation", "decoded weights", "scratch"]
@@ -83,8 +83,9 @@ class LayerAnalysis:
         weight_bytes: Bytes of weights and biases in the file, tables of an encoding included.
         arena_bytes: Arena while it runs: buffers that live then, and the tail; None if unknown.
         macs: Multiply-accumulate operations.
-        instructions: Predicted CPU instructions; None if there is no fit.
-        share: Its share of the model's instructions, 0..1; None if any operator has no fit.
+        instructions: CPU instructions; None if they cannot be told.
+        share: Its share of the model's instructions, 0..1; None if any operator's cannot be told.
+        instructions_error: Relative error of the instructions; None if they cannot be told.
     """
 
     index: int
@@ -100,6 +101,7 @@ class LayerAnalysis:
     macs: int
     instructions: int | None
     share: float | None
+    instructions_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,25 @@ class Analysis:
     Attributes:
         model_bytes: Size of the file.
         runtime_bytes: The runtime's code for its operators; None if one is unknown.
+        runtime_note: Which build that comes from.
         arena_used_bytes: Arena in use after start-up; None if it cannot be predicted.
         arena_min_bytes: Smallest arena that starts.
         arena_head_bytes: Of the arena in use, the planned part; the rest is the persistent tail.
         overhead_ram_bytes: Reserve for the runtime's statics and stack.
         macs: Multiply-accumulate operations per inference that are known.
         params: Weight and bias values.
-        instructions: CPU instructions per inference of the operators that have a fit.
-        instructions_error: Known relative error of that prediction for a whole model; None if it
-            is not known, since something lies beyond what was measured.
+        instructions: CPU instructions per inference of the operators whose can be told.
+        instructions_error: Relative error of that for the whole model; None if an operator's
+            cannot be told.
         arena_note: How exact the arena's prediction was where it was measured.
         footprint: All of it as a footprint; None if a size is unknown.
         breakdown: What the file's bytes are for.
         layers: Every operator.
         buffers: Memory map of the arena over time; empty if unknown.
         refusal: Why the runtime or the target cannot run it; None if they can.
-        unaccounted: Sentences about what the figures leave out.
+        unaccounted: Sentences about what the figures leave out or only estimate.
+        origins: By the name of a footprint's figure, how it came to be; see ``Footprint``.
+        errors: By the name of a footprint's figure, its relative error; see ``Footprint``.
     """
 
     model_bytes: int
@@ -144,3 +149,6 @@ class Analysis:
     buffers: tuple[Buffer, ...]
     refusal: str | None
     unaccounted: tuple[str, ...]
+    runtime_note: str = ""
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    errors: Mapping[str, float | None] = field(default_factory=dict)

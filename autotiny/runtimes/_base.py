@@ -99,7 +99,7 @@ class Footprint:
     app_ram_bytes: int = 0
     latency_s: float | None = None
     energy_mj: float | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
     errors: Mapping[str, float | None] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
 

@@ -8,11 +8,19 @@ from dataclasses import replace
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Analysis, LayerAnalysis
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm import code_size, instructions, legality
+from autotiny.runtimes.tflm import instructions, legality
 from autotiny.runtimes.tflm.arena import Arena
 from autotiny.runtimes.tflm.breakdown import break_down
+from autotiny.runtimes.tflm.code_size import CodeSize, code_size
 from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
-from autotiny.runtimes.tflm.runtime import TflmRuntime, make_footprint, overhead_ram_bytes
+from autotiny.runtimes.tflm.runtime import (
+    TflmRuntime,
+    errors,
+    make_footprint,
+    origins,
+    overhead_ram_bytes,
+    registered_operators,
+)
 from autotiny.runtimes.tflm.versions import version_of
 
 _DECODE_TYPES = {0: "lut", 1: "huffman", 2: "pruned"}
@@ -34,31 +42,26 @@ def analyze(
         InputError: If the file is no sound TFLite model, or the target is not one of TFLM's.
     """
     model = read_model(data)
-    caveat = instructions.core_caveat(target)
-    missing = [*([caveat] if caveat else []), *_dynamic_inputs(model)]
+    missing = _dynamic_inputs(model)
     refusal = _refusal(model, target)
-    runtime_bytes = _runtime_bytes(model, target, missing)
+    code = _code_size(model, target, missing)
     arena, trouble = _arena(data, model, target, missing)
     work = instructions.model_work(model, target)
     footprint = None
-    if runtime_bytes is not None and arena is not None:
-        footprint = make_footprint(
-            data, model, target, arena, runtime_bytes, app_flash_bytes, app_ram_bytes
-        )
+    if code is not None and arena is not None:
+        footprint = make_footprint(data, model, target, arena, code, app_flash_bytes, app_ram_bytes)
     return Analysis(
         model_bytes=len(data),
-        runtime_bytes=runtime_bytes,
+        runtime_bytes=code.size if code else None,
+        runtime_note=code.note if code else "",
         arena_used_bytes=arena.used if arena else None,
         arena_min_bytes=arena.smallest if arena else None,
         arena_head_bytes=arena.head if arena else None,
         overhead_ram_bytes=overhead_ram_bytes(),
         macs=work.macs,
         params=instructions.parameter_count(model),
-        instructions=work.instructions,
-        # The error was measured on int8 models whose operators all have a fit.
-        instructions_error=(
-            None if caveat or work.unaccounted else instructions.relative_error(target)
-        ),
+        instructions=work.known,
+        instructions_error=work.error,
         arena_note=version_of(target).exact[target.kernels],
         footprint=footprint,
         breakdown=break_down(data),
@@ -66,6 +69,8 @@ def analyze(
         buffers=arena.buffers if arena else (),
         refusal=refusal or trouble,
         unaccounted=(*missing, *work.unaccounted),
+        origins=origins(code, work),
+        errors=errors(code, work),
     )
 
 
@@ -92,9 +97,9 @@ def _refusal(model: Model, target: Target) -> str | None:
     return None
 
 
-def _runtime_bytes(model: Model, target: Target, missing: list[str]) -> int | None:
+def _code_size(model: Model, target: Target, missing: list[str]) -> CodeSize | None:
     try:
-        return code_size.runtime_bytes(model.operator_names, target)
+        return code_size(registered_operators(model), target)
     except UnsupportedModelError as error:
         missing.append(str(error))
         return None
@@ -144,7 +149,6 @@ def _layer(
         if i >= 0 and i not in parameters and model.tensors[i].data is None and i not in decoders
     ]  # fmt: skip
     work = instructions.operator_work(model, operator, target)
-    known = instructions.name_has_fit(operator.name, target)
     output = model.output(operator) if operator.outputs else None
     weights = model.tensors[parameters[0]] if parameters else None
     return LayerAnalysis(
@@ -159,7 +163,8 @@ def _layer(
         weight_bytes=sum(_stored_bytes(model, index, decoders) for index in parameters),
         arena_bytes=_live_bytes(arena, operator.index + 1),
         macs=work.macs,
-        instructions=work.instructions if known else None,
+        instructions=work.instructions,
+        instructions_error=work.error,
         share=None,
     )
 

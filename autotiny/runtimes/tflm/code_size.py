@@ -1,50 +1,86 @@
-"""Flash that TFLM's code takes for the operators a model uses, from ``code_size.yaml``."""
+"""Flash that TFLM's code takes for the operators a model uses, from measured builds.
+
+A program holds the code of its operators, each piece once: the tables say which pieces every
+operator needs, so that the sum over a set is the size of the pieces' union.
+"""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass
 from typing import Any
 
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._base import Target
+from autotiny.runtimes._base import Origin, Target
+from autotiny.runtimes.tflm.tables import load_table, measured_core
 
 
-@cache
-def table() -> Mapping[str, Any]:
-    """Return the data table; see the comments in the file."""
-    import yaml
+@dataclass(frozen=True)
+class CodeSize:
+    """Flash that the runtime takes.
 
-    text = files("autotiny.runtimes.tflm").joinpath("code_size.yaml").read_text("utf-8")
-    data: Mapping[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return data
+    Attributes:
+        size: Bytes of interpreter, start-up and kernels, without the model.
+        origin: ``predicted``, or ``estimated`` on a core that was not measured.
+        error: Relative error.
+        note: Which build it comes from.
+    """
+
+    size: int
+    origin: Origin
+    error: float
+    note: str
 
 
-def runtime_bytes(operators: Iterable[str], target: Target, *, int8_only: bool = False) -> int:
-    """Return the bytes of interpreter, start-up and kernels, without the model.
+def table(kernels: str) -> Mapping[str, Any]:
+    """Return the table of a kernel set; see the comments in the file."""
+    return load_table(f"code_size_{kernels}")
+
+
+def known_operators(kernels: str = "reference") -> tuple[str, ...]:
+    """Return the operators whose code was measured: all that TFLM registers."""
+    return tuple(table(kernels)["own"])
+
+
+def code_size(operators: Iterable[str], target: Target) -> CodeSize:
+    """Return the flash of interpreter, start-up and kernels.
 
     Args:
         operators: Names of the operators a model uses; repeats do not matter.
-        target: Its kernel set decides the table.
-        int8_only: The firmware registers CMSIS-NN's kernels for int8 alone, which the model's
-            operators must then all be. The reference kernels have no such form.
+        target: Its core, kernel set and flavour decide the build.
 
     Raises:
-        UnsupportedModelError: If an operator's code size is not known.
+        UnsupportedModelError: If an operator is none of TFLM's.
     """
-    kernels = table()["kernel_sets"][target.kernels]
-    parts, alone = kernels["parts"], kernels["alone"]
-    if int8_only and "int8" in kernels:
-        parts = parts | kernels["int8"]["parts"]
-        alone = alone | kernels["int8"]["alone"]
-    used = sorted(set(operators))
-    for name in used:
-        if name not in alone:
+    data, core = table(target.kernels), measured_core(target.core)
+    column = data["builds"].index(f"{core.name} {target.flavour}")
+    used = set(operators)
+    for name in sorted(used):
+        if name not in data["own"]:
             raise UnsupportedModelError(
-                f"The code size of operator {name} is not known (known are "
-                f"{', '.join(sorted(alone))})."
+                f"The code size of operator {name} is not known; it is for the operators that "
+                f"TFLM has, from {min(data['own'])} to {max(data['own'])}."
             )
-    shared = [set(kernels["shares"].get(name, ())) for name in used]
-    total: int = table()["core"] + sum(alone[name] for name in used)
-    total -= sum(parts[part] for names in shared for part in names)
-    once: int = sum(parts[part] for part in set[str]().union(*shared))
-    return total + once
+    parts = {part for name in used for part in data["needs"].get(name, ())}
+    size = data["core"][column] + sum(data["own"][name][column] for name in used)
+    size += sum(data["parts"][part][column] for part in parts)
+    return CodeSize(
+        size,
+        "estimated" if core.code_error else "predicted",
+        data["error"] + core.code_error,
+        _note(target, core.name, data["compiler"]),
+    )
+
+
+def runtime_bytes(operators: Iterable[str], target: Target) -> int:
+    """Return the size alone; see :func:`code_size`."""
+    return code_size(operators, target).size
+
+
+def _note(target: Target, core: str, compiler: str) -> str:
+    """Return the build in words, and that it stands for another core's if it does."""
+    strings = "without" if target.flavour == "stripped" else "with"
+    same = measured_core(target.core).code_error == 0
+    stands = "" if same else f", which stand for those of {target.core}"
+    return (
+        f"{target.kernels} kernels linked for {core} {strings} log strings ({target.flavour}) by "
+        f"{compiler}{stands}"
+    )

@@ -1,35 +1,23 @@
-"""MACs, parameters and predicted CPU instructions, from the fits in ``instructions.yaml``.
+"""CPU instructions per inference, predicted from fits to operators that were counted.
 
-The fits are for int8. What they do not cover is named in ``Work.unaccounted``, never silently zero.
+``tables/instructions_CORE.yaml`` has a fit, with its error, for each operator, kind of values and
+code path that was counted. What was not counted is estimated from what is most like it, and said
+to be; what cannot be told at all is None, never zero.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm import cmsis_nn
-from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
+from autotiny.runtimes._base import KernelSet, Origin, Target
+from autotiny.runtimes.tflm import code_paths, work
+from autotiny.runtimes.tflm.code_paths import WEIGHTED
+from autotiny.runtimes.tflm.code_size import known_operators
+from autotiny.runtimes.tflm.model import Model, Operator
+from autotiny.runtimes.tflm.tables import load_table, measured_core
 
-#: Operators whose second input holds weights and whose third holds biases.
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "SVDF")
-#: Operators that move, scale or compare values and multiply no weights with them.
-_NO_MACS = frozenset({
-    "ABS", "ADD", "ARG_MAX", "ARG_MIN", "AVERAGE_POOL_2D", "CAST", "CONCATENATION", "DEQUANTIZE",
-    "EXPAND_DIMS", "GATHER", "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM",
-    "MUL", "NEG", "PACK", "PAD", "PADV2", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "SHAPE", "SLICE",
-    "SOFTMAX", "SPLIT", "SQUEEZE", "STRIDED_SLICE", "SUB", "TANH", "TFLM_DECODE", "TRANSPOSE",
-    "UNPACK",
-})  # fmt: skip
-#: Types that the fits were made with: values, and indices such as axes.
-_FITTED_TYPES = frozenset({"int8", "int32"})
-#: First byte of a decoder's ancillary data.
-_HUFFMAN = b"\x01"
-#: Cores that were measured, or that run the same instructions.
-_MEASURED_CORES = ("cortex-m4", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55")
+__all__ = ["WEIGHTED", "Work", "model_work", "operator_work", "parameter_count", "parameter_inputs"]
 
 
 @dataclass(frozen=True)
@@ -38,73 +26,80 @@ class Work:
 
     Attributes:
         macs: Multiply-accumulate operations.
-        instructions: Predicted CPU instructions.
-        unaccounted: Sentences about what the two figures leave out.
+        instructions: CPU instructions; None if they cannot be told.
+        error: Relative error of the instructions; None if they cannot be told.
+        origin: ``predicted``, or ``estimated`` if any part was not counted itself.
+        known: Instructions of the operators that can be told.
+        unaccounted: Sentences about what was estimated or cannot be told.
     """
 
     macs: int
-    instructions: int
+    instructions: int | None
+    error: float | None
+    origin: Origin
+    known: int
     unaccounted: tuple[str, ...] = ()
 
 
-@cache
-def table() -> Mapping[str, Any]:
-    """Return the data table; see the comments in the file."""
-    import yaml
+@dataclass(frozen=True)
+class _Fit:
+    """A fit that stands for an operator.
 
-    text = files("autotiny.runtimes.tflm").joinpath("instructions.yaml").read_text("utf-8")
-    data: Mapping[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return data
+    Attributes:
+        coefficients: Instructions per unit of each of the operator's terms.
+        error: Relative error of the fit, and of standing for something else.
+        stands: What it is the fit of, if not of the operator itself.
+    """
 
-
-def relative_error(target: Target) -> float:
-    """Return the error of a whole int8 model's instructions on a measured core, as a fraction."""
-    if _helium(target):
-        return float(table()["helium_error"])
-    return float(table()["kernel_sets"][target.kernels]["whole_model_error"])
-
-
-def name_has_fit(operator: str, target: Target) -> bool:
-    """Whether the instructions of an operator of that name can be predicted."""
-    return operator in table()["kernel_sets"][target.kernels]["fits"]
+    coefficients: Mapping[str, float]
+    error: float
+    stands: str | None = None
 
 
 def operator_work(model: Model, operator: Operator, target: Target) -> Work:
     """Return what one operator computes per inference."""
-    macs, unaccounted = _macs(model, operator)
-    fit = table()["kernel_sets"][target.kernels]["fits"].get(operator.name)
+    macs = work.macs(model, operator)
+    fit = _fit(
+        operator.name, code_paths.kind(model, operator), code_paths.variant(model, operator), target
+    )
     if fit is None:
-        return Work(macs, 0, (*unaccounted, f"Instructions of {operator.name}: no measured fit."))
-    area = _kernel_area(model, operator)
-    outputs = sum(model.tensors[index].elements for index in operator.outputs)
-    reads = outputs * area if operator.name.endswith("_POOL_2D") else macs
-    instructions = (
-        fit.get("mac", 0) * reads
-        + fit.get("out_k", 0) * outputs * area
-        + fit.get("out", 0) * outputs
-        + fit.get("fixed", 0)
+        return Work(macs, None, None, "estimated", 0, (_unknown(operator.name),))
+    terms = work.terms(model, operator)
+    count = round(sum(value * terms.get(name, 0) for name, value in fit.coefficients.items()))
+    if fit.stands is None:
+        return Work(macs, count, fit.error, "predicted", count)
+    sentence = (
+        f"Instructions of {_described(model, operator)}: not counted; estimated from those of "
+        f"{fit.stands}, within {fit.error:.0%}."
     )
-    if _helium(target):
-        instructions *= table()["helium_factor"]
-    return Work(macs, round(instructions), (*unaccounted, *_caveats(model, operator)))
-
-
-def core_caveat(target: Target) -> str | None:
-    """Return what is uncertain about figures measured on another core; None if nothing is."""
-    if target.core.lower() in _MEASURED_CORES:
-        return None
-    return (
-        f"Code size and instructions: measured on a Cortex-M4, and predicted alike for "
-        f"{target.core}."
-    )
+    return Work(macs, count, fit.error, "estimated", count, (sentence,))
 
 
 def model_work(model: Model, target: Target) -> Work:
-    """Return what a whole model computes per inference."""
-    works = [operator_work(model, operator, target) for operator in model.operators]
-    unaccounted = dict.fromkeys(text for work in works for text in work.unaccounted)
+    """Return what a whole model computes per inference.
+
+    The errors of its operators add up, weighted by their instructions.
+    """
+    return combined([operator_work(model, op, target) for op in model.operators], target)
+
+
+def combined(works: Sequence[Work], target: Target) -> Work:
+    """Return what operators compute together, with the interpreter between them."""
+    macs = sum(item.macs for item in works)
+    unaccounted = list(dict.fromkeys(text for item in works for text in item.unaccounted))
+    known = int(load_table("instructions")["per_inference"]) + sum(item.known for item in works)
+    core = measured_core(target.core)
+    if core.instructions_error:
+        unaccounted.append(
+            f"Instructions: counted on {core.name}, and taken over for {target.core}."
+        )
+    if any(item.instructions is None for item in works):
+        return Work(macs, None, None, "estimated", known, tuple(unaccounted))
+    wrong = sum((item.error or 0.0) * item.known for item in works)
+    error = wrong / known + core.instructions_error
+    exact = all(item.origin == "predicted" for item in works) and not core.instructions_error
     return Work(
-        sum(work.macs for work in works), sum(work.instructions for work in works),
+        macs, known, round(error, 4), "predicted" if exact else "estimated", known,
         tuple(unaccounted),
     )  # fmt: skip
 
@@ -135,72 +130,62 @@ def _decoded_weights(model: Model) -> set[int]:
     return {index for op in model.operators if op.name == "TFLM_DECODE" for index in op.outputs}
 
 
-def _macs(model: Model, operator: Operator) -> tuple[int, tuple[str, ...]]:
-    if operator.name in _NO_MACS:
-        return 0, ()
-    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-        return _lstm_macs(model, operator), ()
-    if operator.name not in WEIGHTED:
-        return 0, (f"MACs of {operator.name}: not known.",)
-    weights, output = model.input(operator, 1), model.output(operator)
-    if weights is None:
-        return 0, (f"MACs of {operator.name}: it has no weights.",)
-    return _weighted_macs(model, operator, weights, output), ()
+def _unknown(name: str) -> str:
+    if name in load_table("instructions")["depends_on_data"]:
+        return f"Instructions of {name}: depend on the data, so that they cannot be told."
+    return f"Instructions of {name}: not known; TFLM has no operator of that name."
 
 
-def _weighted_macs(model: Model, operator: Operator, weights: Tensor, output: Tensor) -> int:
-    if operator.name == "CONV_2D":
-        return output.elements * math.prod(weights.shape[1:])
-    if operator.name == "DEPTHWISE_CONV_2D":
-        return output.elements * math.prod(weights.shape[1:3])
-    if operator.name == "TRANSPOSE_CONV":
-        source = model.input(operator, 2)
-        return (source.elements if source else 0) * math.prod(weights.shape[:3])
-    if operator.name == "SVDF":
-        time = model.input(operator, 2)
-        return weights.elements + (time.elements if time else 0)
-    return output.elements * (weights.shape[-1] if weights.shape else 0)
+def _described(model: Model, operator: Operator) -> str:
+    kind = code_paths.kind(model, operator)
+    return f"{operator.name} with {kind} values"
 
 
-def _lstm_macs(model: Model, operator: Operator) -> int:
-    """Four gates each multiply the input (weights 1 to 4) and the state (5 to 8), every step."""
-    source = model.input(operator, 0)
-    steps = math.prod(source.shape[:-1]) if source is not None else 0
-    weights = [model.input(operator, position) for position in range(1, 9)]
-    return steps * sum(tensor.elements for tensor in weights if tensor is not None)
+@cache
+def _fits(core: str, kernels: KernelSet) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """Return fits by operator, kind and variant; CMSIS-NN has its own for what it implements."""
+    data = load_table(f"instructions_{core}")
+    fits: dict[str, dict[str, dict[str, Any]]] = {}
+    for kernel_set in ("reference", kernels) if kernels != "reference" else ("reference",):
+        for name, entries in data[kernel_set].items():
+            own: dict[str, dict[str, Any]] = {}
+            for key, coefficients in entries.items():
+                kind, _, variant = key.partition("/")
+                own.setdefault(kind, {})[variant] = coefficients
+            fits.setdefault(name, {}).update(own)
+    return fits
 
 
-def _kernel_area(model: Model, operator: Operator) -> int:
-    if operator.name.endswith("_POOL_2D"):
-        options = operator.options
-        return int(options.get("filter_height", 0) * options.get("filter_width", 0))
-    weights = model.input(operator, 1)
-    if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and weights is not None:
-        return math.prod(weights.shape[1:3])
-    return 1
+def _fit(name: str, kind: str, variant: str, target: Target) -> _Fit | None:
+    """Return the fit of an operator, or of what is most like it; None if nothing is."""
+    general = load_table("instructions")
+    fits = _fits(measured_core(target.core).name, target.kernels)
+    if kind in fits.get(name, {}):
+        return _as_fit(_of_variant(fits[name][kind], variant))
+    if name in fits:
+        nearest = _nearest(kind, fits[name])
+        stands = f"{name} with {nearest} values"
+        return _as_fit(_of_variant(fits[name][nearest], variant), general["kind_error"], stands)
+    if name in general["depends_on_data"] or name not in known_operators(target.kernels):
+        return None
+    like = general["like"][name]
+    nearest = _nearest(kind, fits[like])
+    return _as_fit(_of_variant(fits[like][nearest], ""), general["like_error"], like)
 
 
-def _caveats(model: Model, operator: Operator) -> tuple[str, ...]:
-    """Return what a fit takes an operator for although it is something else."""
-    if operator.name == "TFLM_DECODE":
-        return _decode_caveats(model, operator)
-    types = {model.tensors[i].type for i in (*operator.inputs[:2], *operator.outputs) if i >= 0}
-    odd = types - _FITTED_TYPES
-    if not odd or operator.name in ("RESHAPE", "QUANTIZE"):
-        return ()
-    kinds = " and ".join(sorted(odd))
-    return (f"Instructions of {operator.name} with {kinds} data: predicted as if int8.",)
+def _of_variant(fits: Mapping[str, Any], variant: str) -> Mapping[str, Any]:
+    """Return the fit of a code path, or that of all of them."""
+    found: Mapping[str, Any] = fits.get(variant) or fits.get("") or next(iter(fits.values()))
+    return found
 
 
-def _decode_caveats(model: Model, operator: Operator) -> tuple[str, ...]:
-    headers = [model.tensors[i].data or b"" for i in operator.inputs[1::2] if i >= 0]
-    if any(header[:1] == _HUFFMAN for header in headers):
-        return (
-            "Instructions of TFLM_DECODE with Huffman codes: decodes slower; predicted as if a "
-            "look-up table.",
-        )
-    return ()
+def _as_fit(entry: Mapping[str, Any], error: float = 0.0, stands: str | None = None) -> _Fit:
+    coefficients = {name: value for name, value in entry.items() if name != "error"}
+    return _Fit(coefficients, max(float(entry["error"]), error), stands)
 
 
-def _helium(target: Target) -> bool:
-    return target.kernels == "cmsis-nn" and cmsis_nn.extension(target.core) == "mve"
+def _nearest(kind: str, kinds: Iterable[str]) -> str:
+    """Return the kind of values among those counted whose kernels are most alike."""
+    order = load_table("instructions")["nearest_kinds"].get(kind, ())
+    known = list(kinds)
+    return next((name for name in order if name in known), known[0])

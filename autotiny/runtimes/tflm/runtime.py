@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.runtimes._base import Footprint, Packed, Target, energy_mj, latency_s
-from autotiny.runtimes.tflm import code_size, instructions, interpreter, legality
+from autotiny.runtimes._base import Footprint, Origin, Packed, Target, energy_mj, latency_s
+from autotiny.runtimes.tflm import instructions, interpreter, legality
 from autotiny.runtimes.tflm.arena import Arena, predict_arena
+from autotiny.runtimes.tflm.code_size import CodeSize, code_size
 from autotiny.runtimes.tflm.reader import Model, read_model
 
 if TYPE_CHECKING:
     from autotiny.network import Network
     from autotiny.runtimes._analysis import Analysis
     from autotiny.runtimes._base import PrecisionCosts
-
-_ORIGINS = {
-    "model_bytes": "measured", "runtime_bytes": "predicted", "arena_used_bytes": "predicted",
-    "arena_bytes": "predicted", "overhead_ram_bytes": "predicted", "macs": "measured",
-    "params": "measured", "instructions": "predicted", "latency_s": "predicted",
-    "energy_mj": "predicted",
-}  # fmt: skip
 
 
 class TflmRuntime:
@@ -87,11 +81,9 @@ class TflmRuntime:
         """
         model = read_model(image)
         legality.check(model, target)
-        runtime_bytes = code_size.runtime_bytes(model.operator_names, target)
+        code = code_size(registered_operators(model), target)
         arena = self.arena(image, target, model=model)
-        return make_footprint(
-            image, model, target, arena, runtime_bytes, app_flash_bytes, app_ram_bytes
-        )
+        return make_footprint(image, model, target, arena, code, app_flash_bytes, app_ram_bytes)
 
     def analyze(
         self, data: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
@@ -143,12 +135,24 @@ class TflmRuntime:
         return interpreter.outputs(image, inputs, trusted=self.trusted)
 
 
+def registered_operators(model: Model) -> tuple[str, ...]:
+    """Return the operators that firmware for a model registers.
+
+    Where there are several subgraphs, which only the first is read of, these are all that the file
+    declares.
+    """
+    if model.subgraphs == 1:
+        return model.operator_names
+    declared = (code.name for code in model.operator_codes)
+    return tuple(dict.fromkeys((*model.operator_names, *declared)))
+
+
 def make_footprint(
     image: bytes,
     model: Model,
     target: Target,
     arena: Arena,
-    runtime_bytes: int,
+    code: CodeSize,
     app_flash_bytes: int = 0,
     app_ram_bytes: int = 0,
 ) -> Footprint:
@@ -157,32 +161,49 @@ def make_footprint(
     Where an operator's instructions cannot be told, neither can the model's, nor its latency.
     """
     work = instructions.model_work(model, target)
-    told = all(instructions.name_has_fit(name, target) for name in model.operator_names)
-    count = work.instructions if told else None
-    latency = latency_s(count, target)
-    caveat = instructions.core_caveat(target)
-    caveats = (*([caveat] if caveat else []), *work.unaccounted)
-    error = None if caveats else instructions.relative_error(target)
-    errors = dict.fromkeys(("model_bytes", "macs", "params"), 0.0) | dict.fromkeys(
-        ("instructions", "latency_s", "energy_mj"), error
-    )
+    latency = latency_s(work.instructions, target)
     return Footprint(
         model_bytes=len(image),
-        runtime_bytes=runtime_bytes,
+        runtime_bytes=code.size,
         arena_used_bytes=arena.used,
         arena_bytes=arena.smallest,
         overhead_ram_bytes=overhead_ram_bytes(),
         macs=work.macs,
         params=instructions.parameter_count(model),
-        instructions=count,
+        instructions=work.instructions,
         app_flash_bytes=app_flash_bytes,
         app_ram_bytes=app_ram_bytes,
         latency_s=latency,
         energy_mj=energy_mj(latency, target),
-        origins=_ORIGINS,
-        errors=errors,
-        caveats=caveats,
+        origins=origins(code, work),
+        errors=errors(code, work),
+        caveats=work.unaccounted,
     )
+
+
+_MEASURED = ("model_bytes", "macs", "params")
+_FROM_INSTRUCTIONS = ("instructions", "latency_s", "energy_mj")
+_FROM_ARENA = ("arena_used_bytes", "arena_bytes")
+
+
+def origins(code: CodeSize | None, work: instructions.Work) -> dict[str, Origin]:
+    """Return how each figure of a footprint came to be."""
+    found: dict[str, Origin] = dict.fromkeys(_MEASURED, "measured")
+    found |= dict.fromkeys((*_FROM_ARENA, "overhead_ram_bytes"), "predicted")
+    found |= dict.fromkeys(_FROM_INSTRUCTIONS, work.origin)
+    return found | {"runtime_bytes": code.origin if code else "estimated"}
+
+
+def errors(code: CodeSize | None, work: instructions.Work) -> dict[str, float | None]:
+    """Return the relative error of each figure of a footprint.
+
+    The arena's rule has no error where it was measured, and the reserve for statics and stack is
+    no measurement: it is what the firmware sets aside.
+    """
+    found: dict[str, float | None] = dict.fromkeys(_MEASURED, 0.0)
+    found |= dict.fromkeys((*_FROM_ARENA, "overhead_ram_bytes"), 0.0)
+    found |= dict.fromkeys(_FROM_INSTRUCTIONS, work.error)
+    return found | {"runtime_bytes": code.error if code else None}
 
 
 @cache
