@@ -22,6 +22,9 @@ _EXTENSIONS: dict[str, Extension] = {
 }  # fmt: skip
 #: Channels that the Helium depthwise kernel works on at a time (CH_IN_BLOCK_MVE).
 _CHANNEL_BLOCK = 124
+#: Output channels above which a depthwise convolution of one channel runs as a convolution, on
+#: Helium and compiled with GCC.
+_AS_CONVOLUTION = 1
 #: Input channels above which a transposed convolution runs as a convolution of reversed weights.
 _REVERSE_CHANNELS = 16
 
@@ -184,13 +187,16 @@ def _depthwise(
     model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
 ) -> int:
     window = _window(model, operator)
-    if source.type == "int16" or source.shape[3] != target.shape[3]:
-        return 0
-    if source.shape[0] != 1 or window.dilation != (1, 1):
+    if source.type == "int16":
         return 0
     filters = model.input(operator, 1)
     area = window.kernel[0] * window.kernel[1]
-    if filters is not None and filters.type == "int4":
+    packed = filters is not None and filters.type == "int4"
+    if ext == "mve" and not packed and source.shape[3] == 1 and target.shape[3] > _AS_CONVOLUTION:
+        return _helium_convolution(window) + target.shape[3] * area
+    if source.shape[3] != target.shape[3] or source.shape[0] != 1 or window.dilation != (1, 1):
+        return 0
+    if packed and ext != "mve":
         return 2 * source.shape[3] * area
     if ext == "mve":
         return 4 * _CHANNEL_BLOCK * area
@@ -211,6 +217,12 @@ def _fully_connected(
         # Runs as a 1x1 convolution, which wants a multiplier and a shift for every output.
         return [8 * outputs] if len(filters.scales) <= 1 else []
     return [4 * outputs] if ext == "mve" else []
+
+
+def _batch_matmul(
+    model: Model, operator: Operator, source: Tensor, target: Tensor, ext: Extension
+) -> int:
+    return 4 * target.shape[-1] if ext == "mve" and source.type == "int8" and target.shape else 0
 
 
 def _average_pool(
@@ -244,4 +256,5 @@ _RULES = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
     "AVERAGE_POOL_2D": _average_pool,
+    "BATCH_MATMUL": _batch_matmul,
 }
