@@ -16,6 +16,7 @@ from autotiny.runtimes import Target
 NAME = "digits_8x8"
 #: Found by the same patterns as TFLM's files, at places that decide about flags.
 GENERIC = "tensorflow/lite/micro/cortex_m_generic"
+SHARED = "tensorflow/lite/kernels/shared.cc"
 CORE, KERNEL = "tensorflow/lite/micro/interpreter.cc", "tensorflow/lite/micro/kernels/kernel.cc"
 INTERPRETER = f"""
 #include <cstring>
@@ -89,6 +90,8 @@ def _tree(path, helpers, bundle, wrong):
     (path / CORE).write_text(f"#define WRONG {wrong}\n{INTERPRETER}")
     (path / KERNEL).parent.mkdir(parents=True)
     (path / KERNEL).write_text("int kernel(void);\nint kernel(void) { return 0; }\n")
+    (path / SHARED).parent.mkdir(parents=True)
+    (path / SHARED).write_text("int shared(void);\nint shared(void) { return 0; }\n")
     shutil.copytree(bundle, path / NAME)
     return path
 
@@ -106,7 +109,7 @@ def test_a_tree_must_be_named(tmp_path, export_helpers, tool):
 
 def test_the_host_build_has_the_flags_of_the_footprint_and_passes(built):
     _, _, flags, text = built()
-    for name in ("interpreter.cc", "kernel.cc", "model_runner.cpp", "selftest.cpp"):
+    for name in ("interpreter.cc", "kernel.cc", "shared.cc", "model_runner.cpp", "selftest.cpp"):
         needed = {"-DNDEBUG", "-DTF_LITE_STRIP_ERROR_STRINGS", "-DTF_LITE_STATIC_MEMORY"}
         assert needed | {"-ffunction-sections", "-fdata-sections"} <= set(flags[name])
         assert "-DPROJECT_GENERATION" not in flags[name]
@@ -148,7 +151,8 @@ def test_the_self_test_passes_on_an_emulated_core(core, built, cross, tmp_path):
     target = Target(kernels="cmsis-nn", core=core)
     bundle, out, flags, text = built(cross(tmp_path / "b"), target=target, folders=cmsis)
     assert f"-mcpu={core.replace('+', 'plus')}" in flags["kernel.cc"]
-    assert {"-DPROJECT_GENERATION", "-DCMSIS_NN"} <= set(flags["interpreter.cc"])
+    needed = {"-DPROJECT_GENERATION", "-DCMSIS_NN", "-DTF_LITE_MCU_DEBUG_LOG"}
+    assert needed <= set(flags["interpreter.cc"])
     assert "PASS: 8 of 8 golden vectors bit for bit" in text
     assert bundle.joinpath("emulator", "startup.c").is_file()
     assert "--gc-sections" in (out / "CMakeFiles" / f"{NAME}_main.dir" / "link.txt").read_text(
