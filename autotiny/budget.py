@@ -48,6 +48,12 @@ class Budget:
         names = ("flash_bytes", "ram_bytes", "latency_s")
         return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
 
+    def arena_limit(self, *, overhead_ram_bytes: int, app_ram_bytes: int) -> int | None:
+        """Return what RAM leaves for the runtime's working memory; None without a limit."""
+        if self.ram_bytes is None:
+            return None
+        return self.ram_bytes - app_ram_bytes - overhead_ram_bytes
+
     def excess(self, spent: Spent) -> dict[str, float]:
         """Return used minus budget for every limit that is set; all <= 0 means it fits.
 

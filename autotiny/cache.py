@@ -8,8 +8,8 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+#: Everything that reading damaged JSON and archives was seen to raise.
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -46,7 +52,7 @@ class StepCache:
                 return None
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}, stored["facts"]
-        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile):
+        except _DAMAGE:
             return None
 
     def store(self, step: str, key: Mapping[str, Any], arrays: Arrays, facts: Any) -> None:
@@ -67,7 +73,9 @@ class StepCache:
         _write(path.with_suffix(".json"), json.dumps(stored, indent=1).encode())
 
     def _path(self, step: str, key: Mapping[str, Any]) -> Path:
-        return self.folder / f"{step}-{_digest(json.dumps(key, sort_keys=True).encode())[:16]}"
+        import joblib
+
+        return self.folder / f"{step}-{joblib.hash(_plain(key))[:16]}"
 
 
 def _plain(key: Mapping[str, Any]) -> Any:
@@ -81,11 +89,10 @@ def _digest(content: bytes) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is whole whenever it is there."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

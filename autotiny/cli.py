@@ -5,6 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
+from autotiny.cli_options import (
+    AppFlash,
+    AppRam,
+    DeviceName,
+    Flash,
+    Format,
+    Kernels,
+    Latency,
+    ModelFile,
+    Name,
+    Plot,
+    Ram,
+    Trials,
+    Trust,
+    complete_devices,
+    complete_spaces,
+)
+
 app = typer.Typer(
     name="autotiny",
     help="Search for machine-learning models that fit microcontrollers.",
@@ -12,82 +30,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-
-def _studies() -> list[str]:
-    """Complete the names of studies."""
-    import os
-
-    folder = Path(os.environ.get("AUTOTINY_STUDIES", "studies"))
-    return sorted(path.parent.name for path in folder.glob("*/study.db"))
-
-
-def _devices() -> list[str]:
-    """Complete the names of devices."""
-    from autotiny.devices import device_names
-
-    return device_names()
-
-
-def _spaces() -> list[str]:
-    """Complete the names of search spaces."""
-    from autotiny.resources import resource_dir
-
-    return sorted(path.stem for path in resource_dir("search_spaces").glob("*.yaml"))
-
-
-Name = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of a study.", autocompletion=_studies)
-]
-Flash = Annotated[
-    str | None,
-    typer.Option("--flash", metavar="SIZE", help="Flash budget, such as 300KB (1 KB = 1024 B)."),
-]
-Ram = Annotated[str | None, typer.Option("--ram", metavar="SIZE", help="RAM budget.")]
-AppFlash = Annotated[
-    str | None,
-    typer.Option("--app-flash", metavar="SIZE", help="Flash your own application takes."),
-]
-AppRam = Annotated[
-    str | None, typer.Option("--app-ram", metavar="SIZE", help="RAM your own application takes.")
-]
-Latency = Annotated[
-    str | None,
-    typer.Option(
-        "--latency",
-        metavar="TIME",
-        help="Latency budget, such as 20ms (predicted; needs --device).",
-    ),
-]
-DeviceName = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="NAME",
-        help="Board that sets budgets, kernels and clock: see `autotiny devices`, or a .yaml.",
-        autocompletion=_devices,
-    ),
-]
-Trials = Annotated[
-    int | None,
-    typer.Option("--trials", min=1, help="How many trials the study shall have in all."),
-]
-Kernels = Annotated[
-    str | None,
-    typer.Option("--kernels", metavar="SET", help="reference or cmsis-nn (default: the device's)."),
-]
-Plot = Annotated[
-    Path | None,
-    typer.Option("--plot", metavar="FILE", help="Also draw it, as FILE.svg or FILE.png."),
-]
-Trust = Annotated[
-    bool,
-    typer.Option(
-        "--trust", help="Run the data function that a study of another machine names, from now on."
-    ),
-]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")]
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")]
 
 
 def _version(value: bool) -> None:
@@ -126,7 +68,7 @@ def search(
             "--space",
             metavar="NAME|FILE",
             help="Search space: see `autotiny spaces`, or a .yaml.",
-            autocompletion=_spaces,
+            autocompletion=complete_spaces,
         ),
     ] = None,
     model: Annotated[
@@ -293,13 +235,13 @@ def export(
         bool, typer.Option("--force", help="Replace a bundle that is already there.")
     ] = False,
     trust: Trust = False,
-) -> None:
+) -> int:
     """Write a model as .tflite, C array and firmware, proved bit for bit."""
     from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
 
     limits = Limits(flash, ram, latency=latency, device=device)
-    export_trial(name, trial, pick, target, limits, out, force, trust)
+    return export_trial(name, trial, pick, target, limits, out, force, trust)
 
 
 @app.command(
@@ -383,7 +325,9 @@ def devices(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="A device, or a .yaml; all if left out.", autocompletion=_devices
+            metavar="[NAME]",
+            help="A device, or a .yaml; all if left out.",
+            autocompletion=complete_devices,
         ),
     ] = None,
     output: Format = "table",

@@ -26,12 +26,11 @@ from autotiny.space import (
     SearchSpace,
     first_problem,
     parse_space,
-    parse_yaml,
     read_space,
-    read_yaml,
 )
 from autotiny.study_format import FORMAT, check_format
 from autotiny.units import parse_seconds, parse_size
+from autotiny.yaml_text import parse_yaml, read_yaml
 
 Objective = Literal["accuracy", "flash", "ram", "latency", "energy"]
 SamplerName = Literal["tpe", "nsga2", "random"]

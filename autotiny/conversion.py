@@ -1,5 +1,6 @@
 """A model file of the user's as an int8 .tflite, whole as it is: nothing is cut or trained."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def input_shape(path: Path) -> tuple[int, ...]:
     Raises:
         InputError: If the file is no model, or has not one input of fixed shape.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"A model to compress must be an existing file or folder; got {path}.")
     if kind_of(path) == "a TFLite model":
         return tuple(_tflite_edge(path.read_bytes()).shape[1:])
@@ -93,7 +94,18 @@ def _tflite_edge(data: bytes) -> Any:
             f"A model to compress must have one input and one output; this one has "
             f"{len(model.inputs)} and {len(model.outputs)}: concatenate them."
         )
-    return model.tensors[model.inputs[0]]
+    source, sink = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
+    if source.shape[:1] != (1,):
+        raise InputError(
+            f"A model to compress must take one sample at a time; this one's input has shape "
+            f"{source.shape}: convert it with a batch of 1."
+        )
+    if sink.type != source.type:
+        raise InputError(
+            f"A model to compress must have input and output of one type; this one has "
+            f"{source.type} and {sink.type}: convert it with inference_output_type {source.type}."
+        )
+    return source
 
 
 def _keras_outputs(model: Any, x: Array) -> Array:

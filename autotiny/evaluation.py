@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.errors import UnsupportedModelError
 from autotiny.litert import litert_interpreter
 from autotiny.runtimes._base import Runtime
 from autotiny.tasks._base import Split
@@ -54,8 +55,21 @@ class Outputs:
 
 
 def io_quantisation(model: bytes) -> tuple[Quantisation, Quantisation]:
-    """Return how a model's input and output are quantised."""
-    return _io_of(litert_interpreter(model))
+    """Return how a model's input and output are quantised; the model itself is not run."""
+    from autotiny.runtimes.tflm.reader import read_model
+
+    parsed = read_model(model)
+    source, target = (parsed.tensors[edge[0]] for edge in (parsed.inputs, parsed.outputs))
+    return _map_of(source), _map_of(target)
+
+
+def _map_of(tensor: Any) -> Quantisation:
+    if len(tensor.scales) != 1:
+        raise UnsupportedModelError(
+            f"Inputs and outputs must be quantised with one scale; {tensor.type} has "
+            f"{len(tensor.scales)}."
+        )
+    return Quantisation(tensor.scales[0], (tensor.zero_points or (0,))[0])
 
 
 def litert_outputs(model: bytes, x: NDArray[np.float32]) -> Outputs:
@@ -99,19 +113,20 @@ def device_accuracy(runtime: Runtime, model: bytes, image: bytes, split: Split) 
 
 
 def class_accuracy(
-    outputs: NDArray[np.float32], y: NDArray[np.int64], classes: int
+    outputs: NDArray[np.float32], y: NDArray[np.int64], classes: int, *, sigmoid: bool = False
 ) -> float | None:
     """Return the accuracy of real outputs, or None where they are not about classes.
 
     Args:
-        outputs: One per class, or a sigmoid's for the second of two classes; ``(n, outputs)``.
+        outputs: One per class, or one for the second of two classes; ``(n, outputs)``.
         y: Class of each sample, ``(n,)``.
         classes: How many there are.
+        sigmoid: A single output is a probability; otherwise it is a logit.
     """
     if outputs.shape[1] == classes:
         return float((outputs.argmax(axis=1) == y).mean())
     if outputs.shape[1] == 1 and classes == 2:
-        return float(((outputs[:, 0] > 0.5) == y).mean())
+        return float(((outputs[:, 0] > (0.5 if sigmoid else 0.0)) == y).mean())
     return None
 
 

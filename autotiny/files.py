@@ -16,6 +16,8 @@ def kind_of(path: Path) -> str:
     """Return what a file is, as in ``a Keras model``; by its first bytes where these tell."""
     if path.is_dir():
         return "a Keras model" if (path / "saved_model.pb").is_file() else "a folder"
+    if not path.is_file():  # opening a pipe would wait for its writer
+        return _SUFFIXES.get(path.suffix.lower(), "a file of another kind")
     try:
         with path.open("rb") as file:
             start = file.read(8)

@@ -29,7 +29,7 @@ class TrialRecord:
         artifacts: ``model`` and ``image`` to their identifiers in the artifact store.
         seconds: How long the trial took.
         dropped: Hyperparameter to why it changes no byte of this trial's file.
-        predicted: Flash and RAM that were predicted before training, as upper bounds.
+        predicted: Flash that was predicted before training, as an upper bound.
     """
 
     number: int
@@ -150,8 +150,8 @@ def _require_known(front: Sequence[TrialRecord], how: Pick) -> None:
     else:
         return
     raise InputError(
-        f"Picking by {how} needs a study that was searched for a device with {needs}; this one "
-        "was not."
+        f"Picking by {how} needs a device with {needs} whose operators' times are all known; not "
+        "all of this front are: name one with --device."
     )
 
 

@@ -1,5 +1,6 @@
 """The steps that are taken once per study, and cached: base model and sensitivity table."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,8 @@ def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProg
         choose_threads(config.space.training.batch_size * network.macs)
     steps, key = StepCache(cache), _key(config)
     if (stored := steps.load("base", key)) is not None:
-        return _unpacked(*stored)
+        with contextlib.suppress(LookupError, TypeError, ValueError):  # another's: made again
+            return _unpacked(*stored)
     if config.model is not None:
         base = read_base_model(config.model, config.model_sha256, task, samples)
     else:
@@ -70,10 +72,11 @@ def sensitivity(
     wanted = {layer: list(map(dataclasses.asdict, group)) for layer, group in options.items()}
     steps, key = StepCache(cache), _key(config) | {"options": wanted}
     if (stored := steps.load("sensitivity", key)) is not None:
-        return tuple(
-            Sensitivity(**row | {"precision": LayerPrecision(**row["precision"])})
-            for row in stored[1]
-        )
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return tuple(
+                Sensitivity(**row | {"precision": LayerPrecision(**row["precision"])})
+                for row in stored[1]
+            )
     network, weights = fold_batch_norm(base.network, base.weights)
     total, done = sum(map(len, options.values())), 0
 

@@ -4,8 +4,8 @@
               -> train, lower, footprint, validation     finish(): only if it fits
 
 Both halves end in the same ``_lower``. Before training it lowers weights that pack worst
-(``lowering.stand_in``), so the footprint a candidate is judged by is an upper bound of the one it
-has afterwards: nothing is trained and then over budget.
+(``lowering.stand_in``), so the flash a candidate is judged by is an upper bound of what it takes
+afterwards, and it keeps any budget that its stand-in keeps: nothing is trained and ends over it.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import kept_count, prunable
 from autotiny.compression.width import cut
-from autotiny.errors import CandidateError
+from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
 from autotiny.lowering._float_writer import INPUT
@@ -82,7 +82,8 @@ class Prepared:
         weights: Inherited from the base model.
         plan: Bits per layer.
         pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
-        artifact: Lowered from a stand-in: its footprint is an upper bound of the trained one's.
+        artifact: Lowered from a stand-in: its flash is an upper bound of the trained one's, and so
+            is its RAM unless other encodings, which the budget has room for, make flash smaller.
         dropped: Hyperparameter to why it changes no byte of this candidate's file.
     """
 
@@ -149,7 +150,7 @@ class Pipeline:
         pruned = tuple(name for name in zeros if name in artifact.packed.sparse)
         dropped = {}
         if zeros and not pruned:
-            dropped["sparsity"] = "no kernel is stored in fewer bytes for its zeros"
+            dropped["sparsity"] = "masks of its zeros would save no bytes"
             dense = dataclasses.replace(candidate.sparsity, final=0.0)
             candidate = dataclasses.replace(candidate, sparsity=dense)
             if (without := self.plan(folded, candidate.precision_tolerance)) != wanted:
@@ -219,11 +220,18 @@ class Pipeline:
         budget, bound = self._spending.budget, prepared.artifact
         if budget.fits(artifact.footprint) or not budget.fits(bound.footprint):
             return artifact
-        stored = self._packed(prepared.candidate, artifact.model, bound.packed.encodings)
-        if not budget.fits(stored.footprint):
+        try:
+            stored = self._packed(prepared.candidate, artifact.model, bound.packed.encodings)
+        except InputError as error:
             raise CandidateError(
-                f"The trained model must keep its predicted flash of {bound.footprint.flash_bytes} "
-                f"B; it takes {stored.footprint.flash_bytes} B."
+                f"The trained model cannot be stored as planned: {error}"
+            ) from error
+        if not budget.fits(stored.footprint):
+            over = [name for name, excess in budget.excess(stored.footprint).items() if excess > 0]
+            raise CandidateError(
+                "The trained model must keep the budget as predicted; it breaks "
+                f"{', '.join(over)}: {stored.footprint.flash_bytes} B of flash, "
+                f"{stored.footprint.ram_bytes} B of RAM."
             )
         return stored
 

@@ -36,8 +36,7 @@ def record_scored(
     }
     trial.set_user_attr("artifacts", stored)
     bound = prepared.artifact.footprint
-    limits = {"flash_bytes": bound.flash_bytes, "ram_bytes": bound.ram_bytes}
-    trial.set_user_attr("predicted", limits)
+    trial.set_user_attr("predicted", {"flash_bytes": bound.flash_bytes})
     trial.set_user_attr("accuracy", scored.accuracy)
     _describe(trial, artifact, scored.plan, prepared)
     return _values(trial, config, artifact.footprint, scored.accuracy)
@@ -47,8 +46,11 @@ def _describe(trial: Any, artifact: Artifact, plan: PrecisionPlan, prepared: Pre
     trial.set_user_attr("footprint", dataclasses.asdict(artifact.footprint))
     trial.set_user_attr("encodings", dict(artifact.packed.encodings))
     trial.set_user_attr("plan", {layer: str(precision) for layer, precision in plan.items()})
-    if prepared.dropped:
-        trial.set_user_attr("dropped", dict(prepared.dropped))
+    dropped = dict(prepared.dropped)
+    if set(artifact.packed.encodings.values()) != {"int8"}:  # Huffman codes paid after training
+        dropped.pop("encoding_ram", None)
+    if dropped:
+        trial.set_user_attr("dropped", dropped)
 
 
 def _set_constraints(trial: Any, config: StudyConfig, footprint: Footprint) -> None:

@@ -6,20 +6,27 @@ way weights are stored, never outputs.
 
 import dataclasses
 
+from autotiny.budget import Budget
 from autotiny.errors import UnsupportedModelError
 from autotiny.front import TrialRecord
 from autotiny.runtimes._base import Target
+from autotiny.space import Candidate
 from autotiny.study import Search
 
 
-def records_on(search: Search, target: Target) -> list[TrialRecord]:
+def records_on(search: Search, target: Target, budget: Budget) -> list[TrialRecord]:
     """Return a study's trials as they would be on a target.
 
     On another one than the study's, trials that were never trained are left out, and those that it
     cannot run.
 
+    Args:
+        search: The study.
+        target: Where they would run.
+        budget: What encodings must not make a model break.
+
     Raises:
-        UnsupportedModelError: If it can run none of them.
+        UnsupportedModelError: If the target can run none of them.
     """
     records = search.records()
     if target == search.config.device:
@@ -29,7 +36,7 @@ def records_on(search: Search, target: Target) -> list[TrialRecord]:
         if record.accuracy is None:
             continue
         try:
-            found.append(repacked(search, record, target)[0])
+            found.append(repacked(search, record, target, budget)[0])
         except UnsupportedModelError as error:
             refusal = error
     if not found and refusal is not None:
@@ -37,14 +44,24 @@ def records_on(search: Search, target: Target) -> list[TrialRecord]:
     return found
 
 
-def repacked(search: Search, record: TrialRecord, target: Target) -> tuple[TrialRecord, bytes]:
+def repacked(
+    search: Search, record: TrialRecord, target: Target, budget: Budget
+) -> tuple[TrialRecord, bytes]:
     """Return a trained trial on another target, and its image there.
 
     Raises:
         UnsupportedModelError: If the target cannot run it.
     """
     config, runtime = search.config, search.runtime
-    packed = runtime.pack(search.folder.get_artifact(record, "model"), target)
+    packed = runtime.pack(
+        search.folder.get_artifact(record, "model"),
+        target,
+        arena_limit=budget.arena_limit(
+            overhead_ram_bytes=runtime.overhead_ram_bytes(target),
+            app_ram_bytes=config.app_ram_bytes,
+        ),
+        grow_arena=Candidate.from_parameters(record.parameters).encoding_ram == "budget",
+    )
     footprint = runtime.footprint(
         packed.image,
         target,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: User attributes of a trial that repeats another: its draw, the repeated trial, how often so far.
 DRAW, RETRY_OF, ATTEMPT = "draw", "retry_of", "attempt"
+#: Of a trial that the user stopped, whose process was not killed.
+INTERRUPTED = "interrupted"
 
 
 def draw_of(trial: Any, trials: Sequence[Any]) -> int:
@@ -75,12 +77,14 @@ class StudySampler(BaseSampler):
     def infer_relative_search_space(
         self, study: "Study", trial: "FrozenTrial"
     ) -> dict[str, "BaseDistribution"]:
-        """Start a trial: none of an anchor's values are modelled."""
-        if self._anchor(study, trial) is not None:
-            return {}
+        """Return what is modelled together."""
         space: dict[str, BaseDistribution]
         space = self._of(study, trial).infer_relative_search_space(study, trial)
-        return space
+        if self._anchor(study, trial) is None:
+            return space
+        # Not of an anchor. But NSGA-II counts a trial among its parents only once it was asked.
+        self._of(study, trial).sample_relative(study, trial, space)
+        return {}
 
     def sample_relative(
         self, study: "Study", trial: "FrozenTrial", search_space: dict[str, "BaseDistribution"]

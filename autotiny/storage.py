@@ -158,7 +158,10 @@ class StudyFolder:
                     f"Studies must be in a folder that can be written; {self.path}: "
                     f"{error.strerror}."
                 ) from None
-        shutil.rmtree(gone)
+        if gone.is_symlink():  # what it leads to is not the study's to delete
+            gone.unlink()
+        else:
+            shutil.rmtree(gone)
 
     def _check_database(self) -> None:
         # Before Optuna sees it, which would make the tables it misses in any database.

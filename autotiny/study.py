@@ -36,7 +36,7 @@ from autotiny.seeds import Purpose, seed_for
 from autotiny.space import Candidate
 from autotiny.storage import StudyFolder, device_key, record_from_trial
 from autotiny.tasks import Task, load_task, runs_code
-from autotiny.trust import require_trusted, sign
+from autotiny.trust import is_trusted, require_trusted, sign
 
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
@@ -134,8 +134,10 @@ class Search:
 
     @cached_property
     def runtime(self) -> Runtime:
-        """What the study's models run in."""
-        return get_runtime(self.config.runtime)
+        """What the study's models run in; those from elsewhere where they cannot crash us."""
+        facts = (self.config.data, self.config.fingerprint)
+        trusted = self._trusted or is_trusted(self.folder.path, *facts)
+        return get_runtime(self.config.runtime, trusted=trusted)
 
     def records(self) -> list[TrialRecord]:
         """Return every finished trial, in order."""
@@ -221,7 +223,7 @@ class Search:
             self._close_interrupted()
             started = time.monotonic()
             pipeline: Pipeline | None = None
-            in_a_row = 0
+            lost = odd = 0  # failures in a row: of candidates, and unforeseen ones
             while (done := len(self.records())) < total:
                 timeout = self.config.timeout_s
                 if timeout is not None and time.monotonic() - started > timeout:
@@ -230,13 +232,13 @@ class Search:
                 try:
                     record = self._trial(pipeline, on_progress)
                 except Exception as error:
-                    in_a_row += 1
-                    own = isinstance(error, CandidateError)
-                    if in_a_row >= (_MOST_LOST if own else _MOST_ERRORS):
+                    lost += 1
+                    odd = 0 if isinstance(error, CandidateError) else odd + 1
+                    if lost >= _MOST_LOST or odd >= _MOST_ERRORS:
                         raise
                     on_progress(Progress("error", done, total, error=str(error)))
                     continue
-                in_a_row = 0
+                lost = odd = 0
                 on_progress(Progress("trial", done + 1, total, record))
 
     def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
@@ -258,10 +260,10 @@ class Search:
 
     def _spending(self) -> Spending:
         config = self.config
-        limit = None
-        if config.ram_bytes is not None:
-            overhead = self.runtime.overhead_ram_bytes(config.device)
-            limit = config.ram_bytes - config.app_ram_bytes - overhead
+        limit = config.budget.arena_limit(
+            overhead_ram_bytes=self.runtime.overhead_ram_bytes(config.device),
+            app_ram_bytes=config.app_ram_bytes,
+        )
         return Spending(
             config.device, config.app_flash_bytes, config.app_ram_bytes, limit, config.budget
         )
@@ -288,12 +290,13 @@ class Search:
         """
         import optuna
 
-        from autotiny.samplers import ATTEMPT, DRAW, RETRY_OF, draw_of
+        from autotiny.samplers import ATTEMPT, DRAW, INTERRUPTED, RETRY_OF, draw_of
 
         trials = self._optuna.get_trials(deepcopy=False)
         repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
         for trial in self._trials(optuna.trial.TrialState.RUNNING):
-            attempt = int(trial.user_attrs.get(ATTEMPT, 1)) + 1
+            killed = INTERRUPTED not in trial.user_attrs
+            attempt = int(trial.user_attrs.get(ATTEMPT, 1)) + killed
             again = {DRAW: draw_of(trial, trials), RETRY_OF: trial.number, ATTEMPT: attempt}
             if attempt > _MOST_ATTEMPTS:
                 reason = f"its process was killed {_MOST_ATTEMPTS} times"
@@ -338,7 +341,7 @@ class Search:
     def _trial(self, pipeline: Pipeline, on_progress: OnProgress) -> TrialRecord:
         import optuna
 
-        from autotiny.samplers import draw_of
+        from autotiny.samplers import INTERRUPTED, draw_of
 
         with quiet_optuna():
             self._optuna.sampler = self._sampler(pipeline)
@@ -357,6 +360,9 @@ class Search:
                     on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
                 )
                 values = record_scored(trial, self.config, self.folder, prepared, scored)
+        except KeyboardInterrupt:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
         except Exception as error:
             trial.set_user_attr("error", f"{type(error).__name__}: {error}")
             self._optuna.tell(trial, state=optuna.trial.TrialState.FAIL)

@@ -41,9 +41,9 @@ def read_footprint(stored: Mapping[str, Any]) -> Footprint:
     """Return a footprint of any format.
 
     Format 1 counted an operator without a known cost as taking no time, and said so only in the
-    figure's origin: its latency and energy are not known.
+    figure's origin: instructions, latency and energy of such a model are not known.
     """
     fields = dict(stored)
     if "not accounted for" in str(dict(fields.get("origins", {})).get("instructions")):
-        fields |= {"latency_s": None, "energy_mj": None}
+        fields |= {"instructions": None, "latency_s": None, "energy_mj": None}
     return Footprint(**fields)

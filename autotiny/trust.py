@@ -28,6 +28,20 @@ def sign(folder: Path, *facts: str) -> None:
         (folder / _ORIGIN).write_text(_code(_key(), facts) + "\n", encoding="ascii")
 
 
+def is_trusted(folder: Path, *facts: str) -> bool:
+    """Whether a study was made, or trusted, on this machine.
+
+    Args:
+        folder: The study's.
+        facts: As they were signed.
+    """
+    try:
+        stored = (folder / _ORIGIN).read_text(encoding="ascii").strip()
+        return hmac.compare_digest(stored, _code(_key(), facts))
+    except (OSError, ValueError):
+        return False
+
+
 def require_trusted(folder: Path, *facts: str) -> None:
     """Refuse to run the code that a study of another machine names.
 
@@ -36,17 +50,13 @@ def require_trusted(folder: Path, *facts: str) -> None:
         facts: As they were signed; the first is ``package.module:function``.
 
     Raises:
-        InputError: If the study was not made here and was never trusted.
+        InputError: If the study carries no mark of this machine.
     """
-    try:
-        stored = (folder / _ORIGIN).read_text(encoding="ascii").strip()
-        trusted = hmac.compare_digest(stored, _code(_key(), facts))
-    except (OSError, ValueError):
-        trusted = False
-    if not trusted:
+    if not is_trusted(folder, *facts):
         raise InputError(
-            f"Code that a study names is run only if the study was made on this machine; "
-            f"{folder.name} was not, and its data is {facts[0]}: read that code, then add --trust."
+            "Code that a study names is run only if the study was made on this machine; "
+            f"{folder.name} carries no mark of that, and its data is {facts[0]}: read that code, "
+            "then add --trust."
         )
 
 
@@ -60,8 +70,7 @@ def _key() -> bytes:
     Raises:
         OSError: If there is none and none can be kept.
     """
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    path = Path(state) / "autotiny" / "key"
+    path = _state_folder() / "autotiny" / "key"
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -73,3 +82,18 @@ def _key() -> bytes:
         os.link(temporary, path)
     temporary.unlink()
     return path.read_bytes()
+
+
+def _state_folder() -> Path:
+    """Return where programs keep state, as the XDG base directory specification says.
+
+    Raises:
+        OSError: If the user has no home.
+    """
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if named.is_absolute():
+        return named
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise OSError(str(error)) from None

@@ -13,11 +13,10 @@ from autotiny.space import (
     Range,
     SearchSpace,
     parse_space,
-    parse_yaml,
     read_space,
-    read_yaml,
     space_names,
 )
+from autotiny.yaml_text import parse_yaml, read_yaml
 
 SHAPES = {"mlp": (64,), "cnn": (8, 8, 1), "ds_cnn": (49, 10, 1)}
 

@@ -32,23 +32,36 @@ def compress_model(
     force: bool,
 ) -> int:
     """Quantise, pack, measure, prove and export a model as it is; return the exit code."""
-    from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
+    from autotiny.export import (
+        BundleRequest,
+        check_replaceable,
+        ecosystem_target,
+        ecosystems,
+        export_bundle,
+        read_interface,
+    )
 
     if ecosystem not in ecosystems():
         raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
     budget, target = limits.budget_and_target()
     target = ecosystem_target(ecosystem, target)
     application = limits.application()
+    check_replaceable(out, force)
     task = _shaped(load_task(data, seed=seed), input_shape(path), path)
     with Console(stderr=True).status("quantising and measuring"):  # silent unless on a terminal
         chosen = np.random.default_rng(seed).permutation(len(task.train))[:_SAMPLES]
         converted = convert(path, task.train.x[chosen])
         runtime = get_runtime(trusted=False)
-        packed = runtime.pack(converted.model, target)
+        limit = budget.arena_limit(
+            overhead_ram_bytes=runtime.overhead_ram_bytes(target),
+            app_ram_bytes=application["app_ram_bytes"],
+        )
+        packed = runtime.pack(converted.model, target, arena_limit=limit)
         footprint = runtime.footprint(packed.image, target, **application)
         outputs = device_outputs(runtime, converted.model, packed.image, task.validation.x).real
         names = _output_names(task, outputs.shape[1])
-        scores = _scores(converted, outputs, task)
+        operators = read_interface(converted.model).operators
+        scores = _scores(converted, outputs, task, operators)
         request = BundleRequest(
             project=path.stem or path.name,
             model=converted.model,
@@ -121,15 +134,18 @@ def _output_names(task: Task, outputs: int) -> tuple[str, ...]:
     return tuple(f"output {number}" for number in range(outputs))
 
 
-def _scores(converted: Converted, ours: NDArray[np.float32], task: Task) -> dict[str, float]:
+def _scores(
+    converted: Converted, ours: NDArray[np.float32], task: Task, operators: tuple[str, ...]
+) -> dict[str, float]:
     """Return accuracies where outputs are classes, and how near the outputs are to the float's."""
     y, classes = task.validation.y, task.classes
     theirs = None if converted.outputs is None else converted.outputs(task.validation.x)
-    found = class_accuracy(ours, y, classes)
+    sigmoid = "LOGISTIC" in operators
+    found = class_accuracy(ours, y, classes, sigmoid=sigmoid)
     scores = {} if found is None else {"validation_accuracy": found}
     if theirs is None:
         return scores
-    if (before := class_accuracy(theirs, y, classes)) is not None:
+    if (before := class_accuracy(theirs, y, classes, sigmoid=sigmoid)) is not None:
         scores["validation_accuracy_float"] = before
     if ours.shape == theirs.shape:
         if ours.shape[1] == classes:

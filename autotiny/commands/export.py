@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 from autotiny.commands._options import Limits
-from autotiny.errors import InputError
+from autotiny.errors import InputError, NothingFitsError
 from autotiny.front import Pick, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table, lacking
@@ -22,8 +22,12 @@ def export_trial(
     out: Path,
     force: bool,
     trust: bool = False,
-) -> None:
-    """Write and prove the bundle of one trial; the test split is scored here, once."""
+) -> int:
+    """Write and prove the bundle of one trial; the test split is scored here, once.
+
+    Returns:
+        The exit code: 0, or that of a model which does not fit where it is to run.
+    """
     from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
 
     if (number is None) == (how is None):
@@ -39,12 +43,12 @@ def export_trial(
     if number is not None:
         record = search.record(number)
     else:
-        front = search.front(budget, records_on(search, target))
+        front = search.front(budget, records_on(search, target, budget))
         record = pick(front, how)  # type: ignore[arg-type]
     model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
     validation, searched_for = search.device_score(record), record.encodings
     if target != config.device:
-        record, image = repacked(search, record, target)
+        record, image = repacked(search, record, target, budget)
     footprint, encodings = record.footprint, record.encodings
     manifest = export_bundle(
         BundleRequest(
@@ -73,7 +77,8 @@ def export_trial(
     if target != config.device:
         _say_other_target(target, config.device, encodings != searched_for)
     say(footprint_table(footprint, budget))
-    if lacks := lacking(budget, footprint):
+    lacks = lacking(budget, footprint)
+    if lacks:
         say(f"  Over the budget there: it lacks {lacks}.", style="bold red")
     if costs := cost_line(footprint):
         say(f"  {costs}")
@@ -85,6 +90,7 @@ def export_trial(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
         f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
     )
+    return NothingFitsError.exit_code if lacks else 0
 
 
 def _say_other_target(target: Target, searched: Target, repacked: bool) -> None:

@@ -19,7 +19,7 @@ def show_front(
     search = Search.open(name, trusted=trust)
     config = search.config
     budget, target = limits.budget_and_target(config.budget, config.device)
-    records = records_on(search, target)
+    records = records_on(search, target, budget)
     front = search.front(budget, records)
     if plot is not None and front:
         from autotiny.report.front_plot import draw_front

@@ -9,7 +9,7 @@ from autotiny.front import TrialRecord
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import facts_text
-from autotiny.report.tables import cost_line, footprint_table
+from autotiny.report.tables import cost_line, footprint_table, sureness
 from autotiny.study import Search
 
 
@@ -40,10 +40,12 @@ def show_trial(
     work = "an unknown number of" if count is None else f"{count:,}"
     out.print(
         f"  {footprint.macs:,} MACs, {footprint.params:,} parameters (measured), "
-        f"{work} instructions per inference (predicted)"
+        f"{work} instructions per inference ({sureness(footprint)})"
     )
     if costs := cost_line(footprint):
         out.print(f"  {costs}")
+    for sentence in footprint.caveats:
+        out.print(f"  {sentence}")
     if not scores:
         out.print("  Never trained: over budget.")
         return

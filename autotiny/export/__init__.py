@@ -1,9 +1,10 @@
 """Bundles: what a picked model becomes so that it can be flashed, and the proof that it runs."""
 
+from autotiny.export._interface import read_interface
 from autotiny.export._manifest import Agreement, Manifest
 from autotiny.export._proof import ProofError
 from autotiny.export._request import BundleRequest, Ecosystem, ecosystem_target, ecosystems
-from autotiny.export.bundle import export_bundle
+from autotiny.export.bundle import check_replaceable, export_bundle
 
 __all__ = [
     "Agreement",
@@ -11,7 +12,9 @@ __all__ = [
     "Ecosystem",
     "Manifest",
     "ProofError",
+    "check_replaceable",
     "ecosystem_target",
     "ecosystems",
     "export_bundle",
+    "read_interface",
 ]

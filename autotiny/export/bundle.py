@@ -43,7 +43,7 @@ def export_bundle(request: BundleRequest, out: Path, *, force: bool = False) -> 
     """
     check(request)
     out = out.expanduser().resolve()
-    _check_replaceable(out, force)
+    check_replaceable(out, force)
     interface = _checked_interface(request)
     golden = golden_vectors(request, interface)
     files = render(request, interface, golden)
@@ -74,7 +74,12 @@ def _checked_interface(request: BundleRequest) -> Interface:
     return interface
 
 
-def _check_replaceable(out: Path, force: bool) -> None:
+def check_replaceable(out: Path, force: bool) -> None:
+    """Check that a bundle may be written to a folder, before anything takes time.
+
+    Raises:
+        InputError: If it exists and may not be replaced.
+    """
     if not out.exists():
         return
     if not out.is_dir():
@@ -140,7 +145,9 @@ def _manifest(
     agreement, outputs = compare_with_litert(request, interface)
     real = interface.output.dequantise(outputs)
     classes = request.classes or len(request.class_names)
-    accuracy = class_accuracy(real, np.asarray(request.test_y), classes)
+    accuracy = class_accuracy(
+        real, np.asarray(request.test_y), classes, sigmoid="LOGISTIC" in interface.operators
+    )
     scores = plain(request.scores) | ({} if accuracy is None else {"test_accuracy": accuracy})
     footprint = request.footprint
     totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}

@@ -132,11 +132,17 @@ def _ranges(float_model: bytes, samples: NDArray[np.float32]) -> dict[str, dict[
     floats = _activations(float_model)
     low, high = np.full(len(floats), np.inf), np.full(len(floats), -np.inf)
     for sample in samples:
+        interpreter.reset_all_variables()
         interpreter.set_tensor(source, sample[None])
         interpreter.invoke()
         tensors = [interpreter.get_tensor(index) for index in floats]
         low = np.minimum(low, [tensor.min() for tensor in tensors])
         high = np.maximum(high, [tensor.max() for tensor in tensors])
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise InputError(
+            "A model to quantise must give finite values on its samples; a layer's output is not: "
+            "look at its weights, and at the scale of the data."
+        )
     return {
         name: {
             "min": np.array([[smallest]], np.float32),

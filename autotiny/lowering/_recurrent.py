@@ -81,7 +81,14 @@ def _rebuilt(tf: Any, model: Any, samples: NDArray[np.float32]) -> Any:
 
     if type(model).__module__.partition(".")[0] == "tf_keras":
         return model
-    layers = list(_chain(model))
+    try:
+        layers = list(_chain(model))
+    except InputError as error:
+        layer, _, rest = str(error).partition(" must be one that a search can cut, but ")
+        raise InputError(
+            f"A Keras 3 model with LSTM layers must be one chain of layers to be rebuilt; {layer}: "
+            f"{rest.partition(';')[0]}: save the model from Keras 2 (tf_keras) instead."
+        ) from None
     copy = tf_keras.Sequential([tf_keras.layers.Input(samples.shape[1:])])
     for layer in layers:
         copy.add(_keras2(tf_keras, layer))

@@ -104,7 +104,14 @@ def cost_line(footprint: Footprint) -> str:
     """Return latency and energy per inference as far as they are known; empty if neither is."""
     known = [f"latency {_latency(footprint)}"] * (footprint.latency_s is not None)
     known += [f"energy {_energy(footprint)}"] * (footprint.energy_mj is not None)
-    return f"{', '.join(known)} per inference (predicted)" if known else ""
+    return f"{', '.join(known)} per inference ({sureness(footprint)})" if known else ""
+
+
+def sureness(footprint: Footprint) -> str:
+    """Return how the instructions came to be and how wrong they may be."""
+    origin = footprint.origins.get("instructions", "predicted")
+    error = footprint.errors.get("instructions")
+    return f"{origin}, " + ("error not known" if error is None else f"within {error:.0%}")
 
 
 def compression(record: TrialRecord) -> str:

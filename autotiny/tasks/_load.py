@@ -1,9 +1,9 @@
 """From what the user wrote after ``--data`` to a task."""
 
 import difflib
+import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from autotiny.errors import InputError
 from autotiny.files import other_kind
@@ -45,7 +45,7 @@ def load_task(spec: str, *, seed: int) -> Task:
         return _npz.load(spec, seed)
     if runs_code(spec):
         return _function.load(spec, seed)
-    if Path(spec).exists():
+    if os.path.exists(spec):  # which takes any text, however long
         what = "Data must be a built-in name, a FILE.npz or package.module:function"
         raise InputError(other_kind(what, spec, is_data=True))
     close = difflib.get_close_matches(spec, task_names(), 1)

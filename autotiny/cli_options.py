@@ -1,0 +1,85 @@
+"""Options that several commands take, and how their values are completed.
+
+Imported for every ``--help``, so nothing heavy is imported here.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def complete_studies() -> list[str]:
+    """Complete the names of studies."""
+    import os
+
+    folder = Path(os.environ.get("AUTOTINY_STUDIES", "studies"))
+    return sorted(path.parent.name for path in folder.glob("[!.]*/study.db"))
+
+
+def complete_devices() -> list[str]:
+    """Complete the names of devices."""
+    from autotiny.devices import device_names
+
+    return device_names()
+
+
+def complete_spaces() -> list[str]:
+    """Complete the names of search spaces."""
+    from autotiny.resources import resource_dir
+
+    return sorted(path.stem for path in resource_dir("search_spaces").glob("*.yaml"))
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a study.", autocompletion=complete_studies)
+]
+Flash = Annotated[
+    str | None,
+    typer.Option("--flash", metavar="SIZE", help="Flash budget, such as 300KB (1 KB = 1024 B)."),
+]
+Ram = Annotated[str | None, typer.Option("--ram", metavar="SIZE", help="RAM budget.")]
+AppFlash = Annotated[
+    str | None,
+    typer.Option("--app-flash", metavar="SIZE", help="Flash your own application takes."),
+]
+AppRam = Annotated[
+    str | None, typer.Option("--app-ram", metavar="SIZE", help="RAM your own application takes.")
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="TIME",
+        help="Latency budget, such as 20ms (predicted; needs --device).",
+    ),
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Board that sets budgets, kernels and clock: see `autotiny devices`, or a .yaml.",
+        autocompletion=complete_devices,
+    ),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option("--trials", min=1, help="How many trials the study shall have in all."),
+]
+Kernels = Annotated[
+    str | None,
+    typer.Option("--kernels", metavar="SET", help="reference or cmsis-nn (default: the device's)."),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Also draw it, as FILE.svg or FILE.png."),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run the data function that a study of another machine names, from now on."
+    ),
+]
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")]
