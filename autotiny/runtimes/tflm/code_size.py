@@ -4,13 +4,12 @@ A program holds the code of its operators, each piece once: the tables say which
 operator needs, so that the sum over a set is the size of the pieces' union.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Origin, Target
-from autotiny.runtimes.tflm.tables import load_table, measured_core
+from autotiny.runtimes.tflm.tables import Stand, code_stand
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class CodeSize:
 
     Attributes:
         size: Bytes of interpreter, start-up and kernels, without the model.
-        origin: ``predicted``, or ``estimated`` on a core that was not measured.
+        origin: ``predicted``, or ``estimated`` where another build stands for the target's.
         error: Relative error.
         note: Which build it comes from.
     """
@@ -30,14 +29,9 @@ class CodeSize:
     note: str
 
 
-def table(kernels: str) -> Mapping[str, Any]:
-    """Return the table of a kernel set; see the comments in the file."""
-    return load_table(f"code_size_{kernels}")
-
-
-def known_operators(kernels: str = "reference") -> tuple[str, ...]:
-    """Return the operators whose code was measured: all that TFLM registers."""
-    return tuple(table(kernels)["own"])
+def known_operators(target: Target) -> tuple[str, ...]:
+    """Return the operators whose code was measured: all that the target's TFLM registers."""
+    return tuple(code_stand(target).table["own"])
 
 
 def code_size(operators: Iterable[str], target: Target) -> CodeSize:
@@ -45,29 +39,25 @@ def code_size(operators: Iterable[str], target: Target) -> CodeSize:
 
     Args:
         operators: Names of the operators a model uses; repeats do not matter.
-        target: Its core, kernel set and flavour decide the build.
+        target: Its TFLM, kernels, core and flavour decide the build.
 
     Raises:
         UnsupportedModelError: If an operator is none of TFLM's.
     """
-    data, core = table(target.kernels), measured_core(target.core)
-    column = data["builds"].index(f"{core.name} {target.flavour}")
-    used = set(operators)
+    stand, used = code_stand(target), set(operators)
+    data = stand.table
     for name in sorted(used):
         if name not in data["own"]:
             raise UnsupportedModelError(
-                f"The code size of operator {name} is not known; it is for the operators that "
-                f"TFLM has, from {min(data['own'])} to {max(data['own'])}."
+                f"The code size of operator {name} is not known; it is for the "
+                f"{len(data['own'])} operators that the target's TFLM has."
             )
+    column = data["builds"].index(stand.build)
     parts = {part for name in used for part in data["needs"].get(name, ())}
     size = data["core"][column] + sum(data["own"][name][column] for name in used)
     size += sum(data["parts"][part][column] for part in parts)
-    return CodeSize(
-        size,
-        "estimated" if core.code_error else "predicted",
-        data["error"] + core.code_error,
-        _note(target, core.name, data["compiler"]),
-    )
+    origin: Origin = "estimated" if stand.error else "predicted"
+    return CodeSize(size, origin, data["error"] + stand.error, _note(target, stand))
 
 
 def runtime_bytes(operators: Iterable[str], target: Target) -> int:
@@ -75,12 +65,14 @@ def runtime_bytes(operators: Iterable[str], target: Target) -> int:
     return code_size(operators, target).size
 
 
-def _note(target: Target, core: str, compiler: str) -> str:
-    """Return the build in words, and that it stands for another core's if it does."""
-    strings = "without" if target.flavour == "stripped" else "with"
-    same = measured_core(target.core).code_error == 0
-    stands = "" if same else f", which stand for those of {target.core}"
-    return (
-        f"{target.kernels} kernels linked for {core} {strings} log strings ({target.flavour}) by "
-        f"{compiler}{stands}"
+def _note(target: Target, stand: Stand) -> str:
+    """Return the build in words, and what it stands for if that is another one."""
+    core, flavour = stand.build.split()
+    strings = "without" if flavour == "stripped" else "with"
+    note = (
+        f"{stand.kernels} kernels linked for {core} {strings} log strings ({flavour}) by "
+        f"{stand.table['compiler']}"
     )
+    if not stand.error:
+        return note
+    return f"{note}, which stand for {target.kernels} kernels on {target.core} ({target.flavour})"

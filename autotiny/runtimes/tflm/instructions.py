@@ -15,7 +15,7 @@ from autotiny.runtimes.tflm import code_paths, work
 from autotiny.runtimes.tflm.code_paths import WEIGHTED
 from autotiny.runtimes.tflm.code_size import known_operators
 from autotiny.runtimes.tflm.model import Model, Operator
-from autotiny.runtimes.tflm.tables import load_table, measured_core
+from autotiny.runtimes.tflm.tables import instructions_stand, load_table
 
 __all__ = ["WEIGHTED", "Work", "model_work", "operator_work", "parameter_count", "parameter_inputs"]
 
@@ -88,16 +88,17 @@ def combined(works: Sequence[Work], target: Target) -> Work:
     macs = sum(item.macs for item in works)
     unaccounted = list(dict.fromkeys(text for item in works for text in item.unaccounted))
     known = int(load_table("instructions")["per_inference"]) + sum(item.known for item in works)
-    core = measured_core(target.core)
-    if core.instructions_error:
+    stand = instructions_stand(target)
+    if stand.error:
         unaccounted.append(
-            f"Instructions: counted on {core.name}, and taken over for {target.core}."
+            f"Instructions: counted with another core or TFLM ({stand.build}, {stand.kernels} "
+            f"kernels), and taken over for {target.core}."
         )
     if any(item.instructions is None for item in works):
         return Work(macs, None, None, "estimated", known, tuple(unaccounted))
     wrong = sum((item.error or 0.0) * item.known for item in works)
-    error = wrong / known + core.instructions_error
-    exact = all(item.origin == "predicted" for item in works) and not core.instructions_error
+    error = wrong / known + stand.error
+    exact = all(item.origin == "predicted" for item in works) and not stand.error
     return Work(
         macs, known, round(error, 4), "predicted" if exact else "estimated", known,
         tuple(unaccounted),
@@ -142,12 +143,15 @@ def _described(model: Model, operator: Operator) -> str:
 
 
 @cache
-def _fits(core: str, kernels: KernelSet) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+def _fits(
+    version: str, core: str, kernels: KernelSet
+) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Return fits by operator, kind and variant; CMSIS-NN has its own for what it implements."""
-    data = load_table(f"instructions_{core}")
+    target = Target(core=core, kernels=kernels, tflm_version=version)
+    data = instructions_stand(target).table
     fits: dict[str, dict[str, dict[str, Any]]] = {}
-    for kernel_set in ("reference", kernels) if kernels != "reference" else ("reference",):
-        for name, entries in data[kernel_set].items():
+    for kernel_set in dict.fromkeys(("reference", kernels)):
+        for name, entries in data.get(kernel_set, {}).items():
             own: dict[str, dict[str, Any]] = {}
             for key, coefficients in entries.items():
                 kind, _, variant = key.partition("/")
@@ -159,14 +163,14 @@ def _fits(core: str, kernels: KernelSet) -> Mapping[str, Mapping[str, Mapping[st
 def _fit(name: str, kind: str, variant: str, target: Target) -> _Fit | None:
     """Return the fit of an operator, or of what is most like it; None if nothing is."""
     general = load_table("instructions")
-    fits = _fits(measured_core(target.core).name, target.kernels)
+    fits = _fits(target.tflm_version, target.core, target.kernels)
     if kind in fits.get(name, {}):
         return _as_fit(_of_variant(fits[name][kind], variant))
     if name in fits:
         nearest = _nearest(kind, fits[name])
         stands = f"{name} with {nearest} values"
         return _as_fit(_of_variant(fits[name][nearest], variant), general["kind_error"], stands)
-    if name in general["depends_on_data"] or name not in known_operators(target.kernels):
+    if name in general["depends_on_data"] or name not in known_operators(target):
         return None
     like = general["like"][name]
     nearest = _nearest(kind, fits[like])

@@ -1,34 +1,48 @@
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes import Target
-from autotiny.runtimes.tflm.code_size import code_size, known_operators, runtime_bytes, table
+from autotiny.runtimes.tflm.code_size import code_size, known_operators, runtime_bytes
+from autotiny.runtimes.tflm.tables import code_stand
+from autotiny.runtimes.tflm.versions import load_version
 
 KERNELS = ("reference", "cmsis-nn")
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
-BUILDS = [
-    (kernels, core, flavour)
-    for kernels in KERNELS
-    for core in CORES
-    for flavour in ("stripped", "plain")
+ARDUINO = Target(kernels="cmsis-nn", flavour="plain", tflm_version="arduino-2.4.0-ALPHA")
+MEASURED = [
+    *(
+        Target(kernels=kernels, core=core, flavour=flavour)
+        for kernels in KERNELS
+        for core in CORES
+        for flavour in ("stripped", "plain")
+    ),
+    ARDUINO,
 ]
-OPERATORS = st.sets(st.sampled_from(known_operators()))
+OPERATORS = st.sets(st.sampled_from(known_operators(Target())))
 
 
-@pytest.mark.parametrize(("kernels", "core", "flavour"), BUILDS)
-def test_programs_that_the_table_was_not_made_from_are_within_its_error(kernels, core, flavour):
-    data = table(kernels)
-    column = data["builds"].index(f"{core} {flavour}")
-    target = Target(kernels=kernels, core=core, flavour=flavour)
+def build_name(target):
+    return f"{target.tflm_version} {target.core} {target.kernels} {target.flavour}"
+
+
+@pytest.mark.parametrize("target", MEASURED, ids=build_name)
+def test_programs_that_the_table_was_not_made_from_are_within_its_error(target):
+    stand = code_stand(target)
+    assert stand.error == 0
+    column = stand.table["builds"].index(stand.build)
     residuals = []
-    for program in data["held_out"]:
-        predicted, measured = code_size(program["operators"], target), program["bytes"][column]
+    for program in stand.table["held_out"]:
+        measured = program["bytes"][column]
+        predicted = code_size(program["operators"], target)
+        assert predicted.origin == "predicted"
         assert predicted.size == pytest.approx(measured, rel=predicted.error)
         residuals.append(predicted.size / measured - 1)
-    assert max(residuals, key=abs) == pytest.approx(data["residuals"][column], abs=1e-4)
-    assert abs(data["residuals"][column]) < 0.02
+    assert max(residuals, key=abs) == pytest.approx(stand.table["residuals"][column], abs=1e-4)
+    assert max(map(abs, residuals)) < 0.02
 
 
 # Bytes of TFLM linked with the same compiler by others, whose programs print their results.
@@ -76,19 +90,17 @@ def test_log_strings_take_12_to_18_kilobytes():
         assert 12_000 <= added <= 19_000
 
 
-@given(OPERATORS, OPERATORS, st.sampled_from(BUILDS))
-def test_code_is_shared_and_more_operators_never_take_less(some, more, build):
-    kernels, core, flavour = build
-    target = Target(kernels=kernels, core=core, flavour=flavour)
+@given(OPERATORS, OPERATORS, st.sampled_from(MEASURED[:-1]))
+def test_code_is_shared_and_more_operators_never_take_less(some, more, target):
     nothing, left, right = (runtime_bytes(ops, target) for ops in ([], some, more))
     both = runtime_bytes(some | more, target)
     assert max(left, right) <= both <= left + right - nothing
     assert runtime_bytes([*some, *some], target) == left
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_every_part_is_needed_and_every_need_is_a_part(kernels):
-    data = table(kernels)
+@pytest.mark.parametrize("target", [Target(), Target(kernels="cmsis-nn"), ARDUINO], ids=build_name)
+def test_every_part_is_needed_and_every_need_is_a_part(target):
+    data = code_stand(target).table
     needed = {part for parts in data["needs"].values() for part in parts}
     assert needed == set(data["parts"])
     assert set(data["needs"]) <= set(data["own"])
@@ -97,18 +109,33 @@ def test_every_part_is_needed_and_every_need_is_a_part(kernels):
 
 
 def test_all_operators_of_the_op_resolver_are_known():
-    assert len(known_operators()) == 117
-    assert known_operators("cmsis-nn") == known_operators()
+    assert len(known_operators(Target())) == 117
+    assert known_operators(Target(kernels="cmsis-nn")) == known_operators(Target())
     for name in ("SHAPE", "PACK", "HARD_SWISH", "PRELU", "SPACE_TO_BATCH_ND", "SignalRfft"):
-        assert name in known_operators()
+        assert name in known_operators(Target())
+        assert runtime_bytes([name], Target()) > runtime_bytes([], Target()) + 200
 
 
-def test_a_core_that_was_not_measured_is_estimated():
-    measured, estimated = (code_size(["ADD"], Target(core=c)) for c in ("cortex-m4", "xtensa-lx7"))
-    assert (measured.origin, estimated.origin) == ("predicted", "estimated")
-    assert estimated.error > measured.error
-    assert "cortex-m4" in measured.note
-    assert "xtensa-lx7" in estimated.note
+@pytest.mark.parametrize("target", [Target(), ARDUINO], ids=build_name)
+def test_all_operators_whose_memory_is_known_have_a_code_size(target):
+    version = load_version(target.tflm_version)
+    for name in (*version.operators, *version.subgraph_operators):
+        assert runtime_bytes([name], target) > 0
+
+
+def test_what_was_not_measured_is_estimated_with_a_larger_error():
+    measured = code_size(["ADD"], Target())
+    assert "cortex-m4 without log strings (stripped)" in measured.note
+    for target in (
+        Target(core="xtensa-lx7"),
+        Target(core="cortex-m3"),
+        dataclasses.replace(ARDUINO, flavour="stripped"),
+        dataclasses.replace(ARDUINO, kernels="reference"),
+    ):
+        estimated = code_size(["ADD"], target)
+        assert (measured.origin, estimated.origin) == ("predicted", "estimated")
+        assert estimated.error > measured.error
+        assert f"stand for {target.kernels} kernels on {target.core}" in estimated.note
 
 
 def test_operators_that_tflm_lacks_are_named():

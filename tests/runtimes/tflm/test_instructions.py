@@ -91,7 +91,7 @@ def test_layers_that_the_fits_were_not_made_from_are_within_twice_the_error(
 @pytest.mark.parametrize("kernels", ["reference", "cmsis-nn"])
 @pytest.mark.parametrize("kind", ["int8", "int16", "float32", "int32"])
 def test_every_operator_of_tflm_is_told_with_an_error(kind, kernels, core):
-    for name in known_operators():
+    for name in known_operators(Target()):
         work = one_operator(name, kind, Target(kernels=kernels, core=core))
         if name in DEPENDS_ON_DATA:
             assert (work.instructions, work.error) == (None, None)

@@ -6,22 +6,28 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-_OTHER = "other"
+from autotiny.runtimes._base import Target
+
+#: The TFLM version whose tables have no version in their names.
+_NEWEST = Target().tflm_version
 
 
 @dataclass(frozen=True)
-class MeasuredCore:
-    """The measured core that a core is taken for.
+class Stand:
+    """A measured table that stands for a target.
 
     Attributes:
-        name: Name of the measured core.
-        code_error: Relative error of code sizes that taking one for the other adds.
-        instructions_error: The same, of instructions.
+        table: The table's contents.
+        build: Core and flavour that were measured, such as ``cortex-m4 stripped``; the core alone
+            where flavours do not matter.
+        kernels: Kernels that were measured.
+        error: Relative error that is added where that is not the target's own build.
     """
 
-    name: str
-    code_error: float = 0.0
-    instructions_error: float = 0.0
+    table: Mapping[str, Any]
+    build: str
+    kernels: str
+    error: float
 
 
 @cache
@@ -34,10 +40,50 @@ def load_table(name: str) -> Mapping[str, Any]:
     return data
 
 
-def measured_core(core: str) -> MeasuredCore:
-    """Return what a core, as in ``cortex-m4``, is taken for."""
-    cores = load_table("cores")
-    entry = cores.get(core.lower(), cores[_OTHER])
-    return MeasuredCore(
-        entry["as"], entry.get("code_error", 0.0), entry.get("instructions_error", 0.0)
-    )
+def code_stand(target: Target) -> Stand:
+    """Return the build whose code sizes stand for a target's."""
+    return _code_stand(target.tflm_version, target.kernels, target.core, target.flavour)
+
+
+def instructions_stand(target: Target) -> Stand:
+    """Return the build whose instructions stand for a target's."""
+    return _instructions_stand(target.tflm_version, target.kernels, target.core)
+
+
+@cache
+def _code_stand(version: str, kernels: str, core: str, flavour: str) -> Stand:
+    entry = _core(core)
+    names = [f"code_size{_of(version)}_{kernels}", f"code_size{_of(version)}_cmsis-nn"]
+    name = next(name for name in [*names, f"code_size_{kernels}"] if _exists(name))
+    table, wanted = load_table(name), f"{entry['as']} {flavour}"
+    builds: list[str] = table["builds"]
+    alike = [wanted, *(build for build in builds if build.endswith(flavour)), *builds]
+    build = next(build for build in alike if build in builds)
+    own = build == wanted and name == names[0]
+    error = entry.get("code_error", 0.0) + (0.0 if own else load_table("stands")["build_error"])
+    measured = "cmsis-nn" if name.endswith("cmsis-nn") else "reference"
+    return Stand(table, build, measured, error)
+
+
+@cache
+def _instructions_stand(version: str, kernels: str, core: str) -> Stand:
+    entry = _core(core)
+    own, newest = f"instructions{_of(version)}_{entry['as']}", f"instructions_{entry['as']}"
+    name = own if _exists(own) else newest
+    error = entry.get("instructions_error", 0.0)
+    if name != own:
+        error += load_table("stands")["version_error"]
+    return Stand(load_table(name), entry["as"], kernels, error)
+
+
+def _of(version: str) -> str:
+    return "" if version == _NEWEST else f"_{version}"
+
+
+def _core(core: str) -> Mapping[str, Any]:
+    cores: Mapping[str, Mapping[str, Any]] = load_table("stands")["cores"]
+    return cores.get(core.lower(), cores["other"])
+
+
+def _exists(name: str) -> bool:
+    return files(__package__).joinpath(f"{name}.yaml").is_file()
