@@ -11,6 +11,9 @@ import pytest
 
 from autotiny.__main__ import main
 
+# One thread, whatever runs first: TensorFlow takes them once a process, and tests share one.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # Makes the helpers beside the tests importable, whatever the import mode.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 

@@ -266,3 +266,22 @@ def test_the_test_split_changes_nothing(task):
         pipeline, base = make_pipeline(data, "mlp", {"units": [12]})
         models.append((base.train_logits.tobytes(), pipeline.prepare(candidate()).artifact.model))
     assert models[0] == models[1]
+
+
+def test_codes_that_only_training_shows_to_pay_keep_the_budget(task):
+    """Huffman codes save flash and take RAM; what was predicted never knows of them."""
+    spending = Spending(Target())
+    pipeline, _ = make_pipeline(task, "mlp", {"units": [700, 400]}, (), spending)
+    prepared = pipeline.prepare(candidate(epochs=1))
+    bound = prepared.artifact.footprint
+    free = pipeline.finish(prepared, seed=1).artifact
+    assert free.footprint.flash_bytes <= bound.flash_bytes
+    budget = Budget(bound.flash_bytes, bound.ram_bytes)
+    tight, _ = make_pipeline(
+        task,
+        "mlp",
+        {"units": [700, 400]},
+        (),
+        Spending(Target(), arena_limit=bound.arena_bytes, budget=budget),
+    )
+    assert budget.fits(tight.finish(tight.prepare(candidate(epochs=1)), seed=1).artifact.footprint)

@@ -81,3 +81,17 @@ def test_a_repeated_trial_is_proposed_what_the_lost_one_was(name):
         found.append(asked)
         study.tell(trial, [trial.params["width"] ** 0.5, trial.params["width"]])
     assert found == whole
+
+
+def test_anchors_are_parents_too():
+    """NSGA-II breeds from the trials that it has given a generation."""
+    study = study_of("nsga2", 0, anchors=[{"width": 1.0}, {"width": 0.5}])
+    for _ in range(4):
+        trial = study.ask()
+        suggest(trial, SPACE)
+        study.tell(trial, [trial.params["width"], trial.params["width"]])
+    generations = [
+        [value for key, value in trial.system_attrs.items() if "generation" in key]
+        for trial in study.get_trials()
+    ]
+    assert generations == [[0]] * 4

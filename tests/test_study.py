@@ -4,6 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from autotiny.config import resolve_config
+from autotiny.errors import DivergedError
 from autotiny.front import objective_value
 from autotiny.samplers import draw_of
 from autotiny.sampling import anchor_parameters
@@ -150,3 +151,36 @@ def test_timeout_asks_for_no_more(study, monkeypatch):
     monkeypatch.setattr(Search, "pipeline", lambda *_: pytest.fail("a trial was asked for"))
     search.run(trials=20)
     assert len(search.records()) == 12
+
+
+def test_a_candidate_that_the_user_stops_is_tried_as_often_as_that(study, monkeypatch):
+    search = Search.open("tiny")
+
+    class Long:
+        def prepare(self, candidate):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "pipeline", lambda self, on_progress: Long())
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            search.run(trials=14)
+    assert search.errors() == 0
+    search._close_interrupted()
+    again = search._optuna.ask()
+    assert (again.user_attrs["draw"], again.user_attrs["attempt"]) == (12, 1)
+
+
+def test_candidates_that_fail_for_a_reason_of_their_own_do_not_count_with_others(
+    study, monkeypatch
+):
+    search, heard = Search.open("tiny"), []
+    errors = iter([*[DivergedError("nan")] * 8, OSError("odd")] * 3)
+
+    class Failing:
+        def prepare(self, candidate):
+            raise next(errors)
+
+    monkeypatch.setattr(Search, "pipeline", lambda self, on_progress: Failing())
+    with pytest.raises(DivergedError):
+        search.run(trials=14, on_progress=heard.append)
+    assert search.errors() == 25

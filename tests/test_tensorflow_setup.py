@@ -1,5 +1,6 @@
 """TensorFlow's threads are set in time, or it is said that they were not."""
 
+import os
 import subprocess
 import sys
 
@@ -26,7 +27,9 @@ print(tf.config.threading.get_intra_op_parallelism_threads())
 )
 def test_threads(before, work, threads, said):
     program = LATE.format(before=before, work=work)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    own = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM_")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=own)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == threads
     assert ("TensorFlow was running before autotiny could set its threads" in done.stderr) == said

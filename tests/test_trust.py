@@ -1,9 +1,14 @@
 """Code that a foreign study names is run only when the user says so."""
 
 import shutil
+import sqlite3
 import textwrap
+from pathlib import Path
 
 import pytest
+
+from autotiny import trust
+from autotiny.errors import UnsupportedModelError
 
 SOURCE = """
 import pathlib
@@ -77,3 +82,39 @@ def test_without_a_home_a_search_still_runs(here, cli, monkeypatch, refused):
     assert (code, err) == (0, "")
     assert "add --trust" in refused("sensitivity", "fn")
     assert cli("sensitivity", "fn", "--trust")[0] == 0
+
+
+def test_a_relative_state_folder_is_no_state_folder(monkeypatch, folder):
+    monkeypatch.setenv("XDG_STATE_HOME", "here")
+    monkeypatch.setattr(Path, "home", classmethod(no_home))
+    (folder / "s").mkdir()
+    trust.sign(folder / "s", "a:b")
+    assert not trust.is_trusted(folder / "s", "a:b")
+    assert sorted(path.name for path in folder.rglob("*")) == ["s"]
+
+
+def no_home(_):
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_an_image_from_elsewhere_cannot_crash_the_command(study, cli, monkeypatch, folder):
+    """It is run in a process of its own, which here dies on it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "another-machine"))
+    connection = sqlite3.connect(study / "study.db")
+    connection.execute("delete from study_user_attributes")
+    connection.commit()
+    connection.close()
+    asked = []
+
+    def ask(self, request, parts, timeout):
+        asked.append(request)
+        raise UnsupportedModelError("The model cannot be run: TensorFlow Lite Micro crashed on it.")
+
+    monkeypatch.setattr("autotiny.runtimes.tflm.worker.Worker._ask", ask)
+    code, _, err = cli("show", "tiny", "--trial", "0")
+    assert code == 2
+    assert err == "autotiny: The model cannot be run: TensorFlow Lite Micro crashed on it.\n"
+    assert len(asked) == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert cli("show", "tiny", "--trial", "0")[0] == 0

@@ -220,7 +220,7 @@ def test_unknown_study(no_trace, refused, command):
         (("export", "x", "--trial", "1", "--pick", "knee", "--out", "y"), "exactly one"),
         (("export", "x", "--pick", "knee", "--target", "z", "--out", "y"), "arduino, generic"),
         (("check", "nope.tflite"), "nope.tflite: No such file"),
-        (("check", "."), "Is a directory"),
+        (("check", "."), ". is a folder"),
         (("check", "nope.tflite", "--flash", "-1KB"), "'-1KB'"),
         (("check", "nope.tflite", "--latency", "1ms"), "--device"),
         (("check", "nope.tflite", "--device", "nope"), "A device must be"),

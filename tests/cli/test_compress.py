@@ -137,6 +137,42 @@ def test_a_model_with_many_constants_has_them_where_tflm_reads_them(data, cli):
     assert (data / "fw" / "model.tflite").stat().st_size > 256 * 1024
 
 
+def test_an_lstm_beside_a_branch_says_what_can_be_done(data, refused):
+    def build(keras, layers):
+        i = keras.Input((8, 8))
+        both = layers.Concatenate()([layers.LSTM(4)(i), layers.Flatten()(i)])
+        return keras.Model(i, layers.Dense(3)(both))
+
+    saved(build, "m.keras")
+    sentence = refused("compress", "m.keras", "--data", "data.npz", "--out", "fw")
+    assert "must be one chain of layers to be rebuilt" in sentence
+    assert "save the model from Keras 2" in sentence
+
+
+def test_files_that_cannot_be_run_sample_by_sample(data, refused):
+    (data / "m.tflite").write_bytes(write_float(CNN, random_weights(CNN), batch=4))
+    sentence = refused("compress", "m.tflite", "--data", "data.npz", "--out", "fw")
+    assert "must take one sample at a time" in sentence
+    assert "must be an existing file" in refused(
+        "compress", "x" * 300, "--data", "data.npz", "--out", "fw"
+    )
+
+
+def test_weights_are_stored_as_the_ram_has_room_for(data, cli):
+    """Nine in ten are zero: a mask saves flash, but the decoded weights take RAM."""
+    wide = Network((8, 8, 1), (Dense("a", 900, "relu"), Dense("out", 3)))
+    weights = random_weights(wide)
+    kernel = weights["a/kernel"].ravel()
+    kernel[np.argsort(np.abs(kernel))[: kernel.size * 9 // 10]] = 0
+    (data / "m.tflite").write_bytes(write_float(wide, weights))
+    command = ("compress", "m.tflite", "--data", "data.npz")
+    assert cli(*command, "--out", "roomy")[0] == 0
+    assert cli(*command, "--out", "tight", "--ram", "16KB")[0] == 0
+    roomy, tight = (manifest(data, name)["footprint"] for name in ("roomy", "tight"))
+    assert tight["ram_bytes"] <= 16 * 1024 < roomy["ram_bytes"]
+    assert roomy["flash_bytes"] < tight["flash_bytes"]
+
+
 def test_a_keras_model_is_not_changed_by_loading(data):
     """Its outputs are compared with, so they must be what Keras gives."""
     build = lambda keras, layers: keras.Sequential(  # noqa: E731

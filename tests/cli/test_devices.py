@@ -56,7 +56,7 @@ def test_device_of_the_user_s_own(cli, folder):
     [
         (("nrf52",), "did you mean nrf52840"),
         (("nope.yaml",), "nope.yaml"),
-        (("--format", "csv"), "table, json"),
+        (("--format", "xml"), "table, json, csv"),
         (("rp2040", "--format", "yaml"), "table, json"),
     ],
 )

@@ -202,4 +202,4 @@ def test_time_and_energy_are_shown_and_picked_by(cli, folder):
 @pytest.mark.parametrize("how", ["latency", "energy"])
 def test_no_pick_by_time_without_a_clock(study, refused, how):
     sentence = refused("export", "tiny", "--pick", how, "--out", "fw")
-    assert f"Picking by {how} needs a study that was searched for a device" in sentence
+    assert f"Picking by {how} needs a device with" in sentence

@@ -28,6 +28,7 @@ from autotiny.runtimes.tflm.rewrite import (
 )
 from autotiny.runtimes.tflm.selection import Option, choose, modelled_arena
 from autotiny.runtimes.tflm.storage_rules import refusal
+from autotiny.runtimes.tflm.versions import has_feature
 
 _DECODE = "TFLM_DECODE"
 #: What a DECODE operator keeps in the arena's tail: node, two tensors and its state, aligned.
@@ -176,13 +177,16 @@ class _Packer:
         """Whether DECODE's code costs less than the most that encoding can save."""
         if any(ENCODINGS[name].needs_decode for name in self._forced.values()):
             return True
-        if not any(ENCODINGS[name].needs_decode for name in self._allowed):
+        allowed = any(ENCODINGS[name].needs_decode for name in self._allowed)
+        if not allowed or not has_feature(self._target, "decode"):
             return False
         return sum(map(_most_saved, self._weights.values())) > self._decode_code_bytes
 
     @cached_property
     def _decode_code_bytes(self) -> int:
-        """Flash that the target's DECODE operator adds to the operators of this model."""
+        """Flash that the target's DECODE operator adds, if it has one, to those of this model."""
+        if not has_feature(self._target, "decode"):
+            return 0
         weighted = {WEIGHTED[self._graph.operators[slot.operator].code] for slot in self._weights}
         return runtime_bytes({*weighted, _DECODE}, self._target) - runtime_bytes(
             weighted, self._target

@@ -109,10 +109,10 @@ def _reads_weights_early(target: Target) -> bool:
 
 
 def _code_bytes(network: Network, target: Target) -> dict[str, int]:
-    """Return what DECODE and QUANTIZE add to the code this network needs anyway."""
+    """Return what DECODE, if there is one, and QUANTIZE add to the code needed anyway."""
     kinds = {_OPERATORS[type(layer)] for layer in network.weight_layers}
     base = runtime_bytes(kinds, target)
-    return {
-        "DECODE": runtime_bytes(kinds | {"TFLM_DECODE"}, target) - base,
-        "QUANTIZE": runtime_bytes(kinds | {"QUANTIZE"}, target) - base,
-    }
+    parts = {"QUANTIZE": "QUANTIZE"}
+    if has_feature(target, "decode"):
+        parts["DECODE"] = "TFLM_DECODE"
+    return {part: runtime_bytes(kinds | {name}, target) - base for part, name in parts.items()}
