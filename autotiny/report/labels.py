@@ -49,8 +49,9 @@ def add_label(
         arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8},
     )
     label.set_annotation_clip(False)
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]  # limits are settled late
     pixels = axes.transData.transform(np.array([*points, at], float))
-    dense = axes.transData.transform(_walked(line)) if len(line) > 1 else np.zeros((0, 2))
+    dense = _walked(line, axes) if len(line) > 1 else np.zeros((0, 2))
     inside, best = axes.get_window_extent(), None
     for distance, (right, up) in itertools.product(_DISTANCES, _DIRECTIONS):
         sides = {1: "left", 0: "center", -1: "right"}, {1: "bottom", 0: "center", -1: "top"}
@@ -82,12 +83,15 @@ def _text_box(label: "Annotation") -> "Bbox":
     return box
 
 
-def _walked(line: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-    """Return a stair line as points close to each other: level, then up."""
+def _walked(line: Sequence[tuple[float, float]], axes: "Axes") -> NDArray[np.float64]:
+    """Return a stair line in pixels, as points close to each other: level, then up."""
     corners: list[tuple[float, float]] = []
     for (x0, y0), (x1, y1) in itertools.pairwise(line):
         corners += [(x0, y0), (x1, y0), (x1, y1)]
-    steps = [np.linspace(a, b, 40) for a, b in itertools.pairwise(corners)]
+    pixels = axes.transData.transform(np.array(corners, float))
+    steps = [
+        np.linspace(a, b, 2 + int(np.abs(b - a).max() / 2)) for a, b in itertools.pairwise(pixels)
+    ]
     return np.concatenate(steps)
 
 

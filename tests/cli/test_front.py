@@ -190,7 +190,7 @@ def test_time_and_energy_are_shown_and_picked_by(cli, folder):
     assert "latency and energy: from instructions, " in " ".join(out.split())
     code, out, _ = cli("front", "timed", "--format", "json")
     least = min(json.loads(out), key=lambda row: row["energy_mj"])
-    told = f"energy {least['energy_mj']:.3g} mJ per inference (predicted)"
+    told = f"energy {least['energy_mj']:.3g} mJ per inference (predicted, within "
     for how in ("energy", "latency"):
         code, out, err = cli("export", "timed", "--pick", how, "--out", how)
         assert (code, err) == (0, "")

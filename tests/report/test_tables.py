@@ -97,9 +97,9 @@ def test_front_table_fits_80_columns():
 def test_cost_line_says_what_is_known():
     assert cost_line(record().footprint) == ""
     known = cost_line(record(latency=0.0032).footprint)
-    assert known == "latency 3.2 ms per inference (predicted)"
+    assert known == "latency 3.2 ms per inference (predicted, error not known)"
     known = cost_line(record(latency=0.0032, energy=4.337).footprint)
-    assert known == "latency 3.2 ms, energy 4.34 mJ per inference (predicted)"
+    assert known == "latency 3.2 ms, energy 4.34 mJ per inference (predicted, error not known)"
 
 
 def test_compression_in_a_few_words():
