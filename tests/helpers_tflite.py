@@ -172,3 +172,21 @@ def ground_truth(name):
     if not path.exists():
         pytest.skip(f"{path} is not here (set AUTOTINY_SHARED)")
     return path.read_bytes()
+
+
+def if_model():
+    """Return a model that runs one of two subgraphs: its instructions depend on the data."""
+    b = ModelBuilder()
+    x, y = (b.tensor([1, 8], "float32") for _ in range(2))
+    condition = b.tensor([1], "bool", scales=())
+    b.operator("IF", [condition, x], [y], "IfOptions", thenSubgraphIndex=1, elseSubgraphIndex=2)
+    b.graph.inputs, b.graph.outputs = [condition, x], [y]
+    for name, operator in (("then", "RELU"), ("else", "RELU6")):
+        branch = ModelBuilder()
+        branch.model, branch._codes = b.model, b._codes
+        branch.graph.name = name
+        into, out = (branch.tensor([1, 8], "float32") for _ in range(2))
+        branch.operator(operator, [into], [out])
+        branch.graph.inputs, branch.graph.outputs = [into], [out]
+        b.model.subgraphs.append(branch.graph)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(b.model))

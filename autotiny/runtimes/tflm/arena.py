@@ -75,7 +75,7 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
         if operator.name not in version.operators:
             raise UnsupportedModelError(
                 f"The arena cannot be predicted: the memory of operator {operator.name} is not "
-                f"known (known are {', '.join(version.operators)})."
+                f"known{_reason(operator.name, version)}."
             )
     scratch = scratch_requests(model, target)
     buffers = plan(model, scratch)
@@ -95,6 +95,11 @@ def predict_arena(model: Model, target: Target, *, recorded_head: int | None = N
     start = align_up(planning) + align_up(requests + 4 + infos)
     start += sizes.planned_buffer * len(buffers)
     return Arena(head, tail, align_up(max(head + tail, start, prepare_peak)), buffers)
+
+
+def _reason(name: str, version: TflmVersion) -> str:
+    runs_subgraphs = name in version.subgraph_operators
+    return ", since it runs other subgraphs" if runs_subgraphs else f" in {version.title}"
 
 
 def _tail(

@@ -2,10 +2,11 @@ import dataclasses
 import json
 
 import pytest
-from helpers_tflite import ModelBuilder, conv, dense, ground_truth, small_cnn
+from helpers_tflite import ModelBuilder, conv, dense, ground_truth, if_model, small_cnn
 
 from autotiny.runtimes import Target, get_runtime
 from autotiny.runtimes.tflm.analysis import analyze
+from autotiny.runtimes.tflm.code_size import runtime_bytes
 
 CMSIS_NN = Target(kernels="cmsis-nn")
 
@@ -70,15 +71,15 @@ def test_encodings_are_read_from_the_decoders_header():
     assert analyze(_encoded(pruned), Target()).layers[1].encoding == "pruned"
 
 
-def test_huffman_codes_are_said_to_decode_slower():
-    said = {}
+def test_each_decoder_has_instructions_of_its_own():
+    found = {}
     for kind in (0, 1, 2):
         ancillary = [kind, 1, 0, 0, 1, 3, 8, *[0] * 9, *range(32)]
         analysis = analyze(_encoded(ancillary), Target())
-        said[kind] = " ".join(analysis.unaccounted)
-        assert (analysis.instructions_error is None) == (kind == 1)
-    assert "Huffman" in said[1]
-    assert said[0] == said[2] == ""
+        found[kind] = analysis.layers[0].instructions
+        assert analysis.instructions_error is not None
+        assert analysis.unaccounted == ()
+    assert len(set(found.values())) == 3
 
 
 def test_dynamic_dimensions_are_said_unless_they_are_the_batch():
@@ -94,24 +95,41 @@ def test_dynamic_dimensions_are_said_unless_they_are_the_batch():
 
 
 def test_shares_and_error_are_only_of_what_is_fully_known():
-    b = ModelBuilder()
-    x = b.tensor([1, 4, 4, 2])
-    y, z = conv(b, x, 2), b.tensor([1, 4, 4, 2])
-    b.operator("TANH", [y], [z])
-    analysis = analyze(b.finish([x], [z]), Target())
-    assert [layer.share for layer in analysis.layers] == [None, None]
-    assert analysis.layers[0].instructions == analysis.instructions > 0
+    analysis = analyze(if_model(), Target())
+    assert analysis.refusal is None
+    assert [layer.share for layer in analysis.layers] == [None]
+    assert analysis.layers[0].instructions is None
     assert analysis.instructions_error is None
+    assert any("depend on the data" in sentence for sentence in analysis.unaccounted)
+    registered = runtime_bytes(["IF", "RELU", "RELU6"], Target())
+    assert analysis.runtime_bytes == registered > runtime_bytes(["IF"], Target())
 
 
-@pytest.mark.parametrize("activation", ["int16", "int8"])
-def test_error_is_claimed_for_int8_on_measured_cores_only(activation):
+@pytest.mark.parametrize("activation", ["int16", "int8", "float32"])
+def test_error_and_origin_are_those_of_what_was_measured(activation):
     b = ModelBuilder()
     x = b.tensor([1, 4, 4, 2], activation)
-    data = b.finish([x], [conv(b, x, 2, activation=activation)])
-    error = analyze(data, Target()).instructions_error
-    assert error == (0.05 if activation == "int8" else None)
-    assert analyze(data, Target(core="xtensa-lx7")).instructions_error is None
+    weights = activation if activation == "float32" else "int8"
+    data = b.finish([x], [conv(b, x, 2, weights=weights, activation=activation)])
+    ours, theirs = (analyze(data, Target(core=core)) for core in ("cortex-m4", "xtensa-lx7"))
+    assert ours.instructions_error == ours.errors["latency_s"] < 0.1
+    assert ours.origins["runtime_bytes"] == ours.origins["instructions"] == "predicted"
+    assert theirs.instructions_error == pytest.approx(ours.instructions_error + 0.5, abs=0.01)
+    assert theirs.origins["runtime_bytes"] == theirs.origins["instructions"] == "estimated"
+    assert theirs.errors["runtime_bytes"] > ours.errors["runtime_bytes"]
+    assert any("xtensa-lx7" in sentence for sentence in theirs.unaccounted)
+    assert "cortex-m4" in ours.runtime_note
+
+
+def test_a_footprint_says_what_the_analysis_says():
+    for target in (Target(clock_hz=10**8), Target(clock_hz=10**8, core="riscv32")):
+        analysis = analyze(small_cnn(), target)
+        footprint = get_runtime().footprint(small_cnn(), target)
+        assert footprint.origins == analysis.origins
+        assert footprint.errors == analysis.errors
+        assert footprint.caveats == analysis.unaccounted
+        error = footprint.errors["runtime_bytes"] * footprint.runtime_bytes
+        assert footprint.margin("flash_bytes") == pytest.approx(error)
 
 
 def test_a_decoded_tensor_lives_while_its_consumer_runs():
@@ -132,7 +150,7 @@ def test_buffers_say_what_they_hold():
     assert kinds.count("activation") == 1
 
 
-def test_a_float_model_is_analysed_and_says_what_is_missing():
+def test_a_float_model_is_analysed():
     b = ModelBuilder()
     x = b.tensor([1, 4], "float32")
     w, c, y = b.constant([3, 4], "float32"), b.constant([3], "float32"), b.tensor([1, 3], "float32")
@@ -140,15 +158,12 @@ def test_a_float_model_is_analysed_and_says_what_is_missing():
     b.operator("FULLY_CONNECTED", [x, w, c], [y], "FullyConnectedOptions")
     b.operator("EXP", [y], [z], "ExpOptions")
     analysis = analyze(b.finish([x], [z]), Target())
-    assert analysis.footprint is None
-    assert analysis.runtime_bytes is None
-    assert analysis.arena_min_bytes == 720
+    assert analysis.runtime_bytes == runtime_bytes(["FULLY_CONNECTED", "EXP"], Target())
+    assert analysis.footprint is not None
     assert analysis.refusal is None
     assert (analysis.macs, analysis.params, analysis.breakdown.weights) == (12, 15, 48)
-    said = " ".join(analysis.unaccounted)
-    assert "code size of operator EXP" in said
-    assert "float32" in said
-    assert analysis.layers[1].instructions is None
+    assert analysis.unaccounted == ()
+    assert analysis.layers[1].instructions > 0
 
 
 def test_what_tflm_refuses_is_said_and_the_rest_is_still_given():

@@ -6,11 +6,15 @@ import time
 
 import numpy as np
 import pytest
-from helpers_tflite import ModelBuilder, ground_truth, small_cnn
+from helpers_tflite import ground_truth, if_model, small_cnn
 
+from autotiny.budget import Budget
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes import Footprint, Target, get_runtime
-from autotiny.runtimes.tflm.runtime import overhead_ram_bytes
+from autotiny.runtimes.tflm.arena import Arena
+from autotiny.runtimes.tflm.code_size import code_size
+from autotiny.runtimes.tflm.reader import read_model
+from autotiny.runtimes.tflm.runtime import make_footprint, overhead_ram_bytes
 
 
 def test_a_footprint_adds_up():
@@ -60,13 +64,16 @@ def test_a_footprint_survives_json():
     assert Footprint(**older).margin("flash_bytes") is None
 
 
-def test_operators_that_cannot_be_timed_leave_time_unknown():
-    b = ModelBuilder()
-    x, y = b.tensor([1, 8]), b.tensor([1, 8], scales=(1 / 256,), zero_points=(-128,))
-    b.operator("LOGISTIC", [x], [y])
-    print_ = get_runtime().footprint(b.finish([x], [y]), Target(clock_hz=10**8))
+def test_operators_whose_instructions_depend_on_data_leave_time_unknown():
+    target = Target(clock_hz=10**8, active_ma=1, supply_v=3)
+    model = read_model(if_model())
+    arena = Arena(0, 0, 0, ())
+    print_ = make_footprint(b"", model, target, arena, code_size(["IF"], target))
     assert (print_.instructions, print_.latency_s, print_.energy_mj) == (None, None, None)
-    assert any("LOGISTIC" in caveat for caveat in print_.caveats)
+    assert print_.errors["latency_s"] is None
+    assert print_.margin("latency_s") is None
+    assert any("IF" in caveat for caveat in print_.caveats)
+    assert not Budget(latency_s=1e9).fits(print_)
 
 
 def test_what_the_target_refuses_has_no_footprint():

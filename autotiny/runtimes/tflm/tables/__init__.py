@@ -69,7 +69,8 @@ def _code_stand(version: str, kernels: str, core: str, flavour: str) -> Stand:
 def _instructions_stand(version: str, kernels: str, core: str) -> Stand:
     entry = _core(core)
     own, newest = f"instructions{_of(version)}_{entry['as']}", f"instructions_{entry['as']}"
-    name = own if _exists(own) else newest
+    # An older version may have been counted with one of the kernel sets only.
+    name = own if _exists(own) and kernels in load_table(own) else newest
     error = entry.get("instructions_error", 0.0)
     if name != own:
         error += load_table("stands")["version_error"]
