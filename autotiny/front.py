@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from autotiny.budget import Budget
-from autotiny.errors import InputError
+from autotiny.errors import InputError, NothingFitsError
 from autotiny.runtimes._base import Footprint
 
 Pick = Literal["knee", "accuracy", "flash", "ram", "latency", "energy"]
@@ -125,10 +125,11 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     best in these two; all others the best in that respect.
 
     Raises:
-        InputError: If the front is empty, or nothing is known in that respect.
+        NothingFitsError: If the front is empty.
+        InputError: If nothing is known in that respect.
     """
     if not front:
-        raise InputError("There is nothing to pick: no trained trial fits the budget.")
+        raise NothingFitsError("There is nothing to pick: no trained trial fits the budget.")
     _require_known(front, how)
     if how != "knee":
         return min(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotiny.budget import Budget
-from autotiny.errors import InputError
+from autotiny.errors import InputError, NothingFitsError
 from autotiny.front import (
     TrialRecord,
     closest,
@@ -144,7 +144,7 @@ def test_knee_is_a_member_and_does_not_move_with_units(points):
 
 
 def test_nothing_to_pick():
-    with pytest.raises(InputError, match="no trained trial fits"):
+    with pytest.raises(NothingFitsError, match="no trained trial fits"):
         pick([], "knee")
 
 

@@ -96,11 +96,7 @@ def compress_model(
         say(f"  {sentence}")
     if not (lacks := lacking(budget, footprint)):
         return 0
-    say(
-        f"It does not fit: it lacks {lacks}; `autotiny search --model {path} --data {data}` makes "
-        "it smaller where its layers can be cut.",
-        style="bold red",
-    )
+    say(f"It does not fit: it lacks {lacks}; a smaller model is needed.", style="bold red")
     return NothingFitsError.exit_code
 
 

@@ -70,6 +70,8 @@ def _converter(tf: Any, model: Any, samples: NDArray[np.float32]) -> Any:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+    # As in our own recipes: per-tensor dense layers run on every TFLM.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter

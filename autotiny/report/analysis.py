@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, JustifyMethod
 
 from autotiny.report.analysis_data import (
     breakdown_parts,
@@ -14,6 +12,7 @@ from autotiny.report.analysis_data import (
     latency_error,
     shape_text,
 )
+from autotiny.report.grid import Grid
 from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.units import format_seconds
 from autotiny.verdict import Verdict
@@ -57,12 +56,13 @@ def print_unaccounted(verdict: Verdict, out: Console) -> None:
         out.print(f"  - {sentence}")
 
 
-def region_table(verdict: Verdict) -> Table:
+def region_table(verdict: Verdict) -> Grid:
     """Return flash, RAM, time and energy, each as parts that add up, beside the budget."""
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    for title in ("region", "used", "budget", "%", "free", "origin"):
-        side = "left" if title in ("region", "origin") else "right"
-        table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    table = Grid()
+    ranks = {"region": 0, "used": 0, "budget": 1, "%": 4, "free": 3, "origin": 2}
+    for title, rank in ranks.items():
+        side: JustifyMethod = "left" if title in ("region", "origin") else "right"
+        table.add_column(title, justify=side, rank=rank)
     for region in (*_flash(verdict), *_ram(verdict), *_costs(verdict)):
         over = region.limit is not None and (region.used or 0) > region.limit
         style = "bold red" if over else "bold" if region.depth == 0 else ""
@@ -128,16 +128,16 @@ def _amount(region: _Region, value: float) -> str:
     return f"-{format_seconds(-value)}" if value < 0 else format_seconds(value)
 
 
-def layer_table(verdict: Verdict) -> Table:
+def layer_table(verdict: Verdict) -> Grid:
     """Return one row for each operator, the one that fills the arena most marked."""
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("operator", overflow="fold", min_width=10)
-    table.add_column("shapes", overflow="fold", min_width=12)
-    table.add_column("bits", no_wrap=True)
-    table.add_column("stored", no_wrap=True)
-    for title in ("weights", "arena", "MACs", "share"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = Grid()
+    table.add_column("#", justify="right")
+    table.add_column("operator", folds=True)
+    table.add_column("shapes", folds=True, rank=3)
+    table.add_column("bits", rank=5)
+    table.add_column("stored", rank=4)
+    for title, rank in {"weights": 0, "arena": 0, "MACs": 2, "share": 1}.items():
+        table.add_column(title, justify="right", rank=rank)
     layers = verdict.analysis.layers
     peak = max((layer.arena_bytes or 0 for layer in layers), default=0)
     for layer in layers:

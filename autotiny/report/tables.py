@@ -201,9 +201,15 @@ def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
     if not records:
         say("No trial has finished yet.")
         return
-    say("Nothing fits the budget. The closest trials:")
-    say(closest_table(closest(records, budget)))
-    say("Give more room, or search a smaller base model (`base:` in the search space).")
+    if rows := closest(records, budget):
+        say("Nothing fits the budget. The closest trials:")
+        say(closest_table(rows))
+        say("Give more room, or search a smaller base model (`base:` in the search space).")
+        return
+    say(
+        "Nothing that fits this budget was trained: these trials were over the budget of the study "
+        "itself. Search again with the larger one."
+    )
 
 
 _NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}

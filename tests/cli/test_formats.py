@@ -68,7 +68,7 @@ def test_export_picks_under_the_budget_that_front_shows(study, cli, refused):
     assert out.startswith(f"Trial {best} of tiny")
     assert "100.0%" in out
     assert "no trained trial fits" in refused(
-        "export", "tiny", "--pick", "knee", "--flash", "1kb", "--out", "fw2"
+        "export", "tiny", "--pick", "knee", "--flash", "1kb", "--out", "fw2", code=3
     )
 
 

@@ -159,7 +159,9 @@ def test_nothing_fits(folder, cli, refused, finish, tiny):
     assert "Never trained: over budget." in out
     sentence = refused("export", "mine-mlp", "--trial", "0", "--out", "fw")
     assert "over budget and was not" in sentence
-    assert "nothing to pick" in refused("export", "mine-mlp", "--pick", "knee", "--out", "fw")
+    assert "nothing to pick" in refused(
+        "export", "mine-mlp", "--pick", "knee", "--out", "fw", code=3
+    )
     assert not (folder / "fw").exists()
 
     code, out, err = cli("resume", "mine-mlp", "--trials", "6")
