@@ -117,7 +117,7 @@ def test_what_cannot_be_searched_is_one_sentence_and_nothing_is_written(
     assert "is not there" in refused(*SEARCH, "--model", "none.keras")
     sentence = refused(*SEARCH, "--model", model(layers.Conv2D(2, 3), layers.LeakyReLU()))
     assert "leaky_re_lu" in sentence
-    assert "supported: Conv2D" in sentence
+    assert "`autotiny compress` converts" in sentence
     sentence = refused(*SEARCH, "--model", model(classes=3))
     assert "(8, 8, 1) and 10 classes" in sentence
     assert "gives 3" in sentence

@@ -12,6 +12,8 @@ from autotiny.runtimes.tflm.versions import load_version
 
 KERNELS = ("reference", "cmsis-nn")
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+#: Cores that programs with log strings were linked for too.
+WITH_STRINGS = ("cortex-m0plus", "cortex-m4")
 ARDUINO = Target(kernels="cmsis-nn", flavour="plain", tflm_version="arduino-2.4.0-ALPHA")
 MEASURED = [
     *(
@@ -19,6 +21,7 @@ MEASURED = [
         for kernels in KERNELS
         for core in CORES
         for flavour in ("stripped", "plain")
+        if flavour == "stripped" or core in WITH_STRINGS
     ),
     ARDUINO,
 ]
@@ -37,6 +40,8 @@ def test_programs_that_the_table_was_not_made_from_are_within_its_error(target):
     residuals = []
     for program in stand.table["held_out"]:
         measured = program["bytes"][column]
+        if measured is None:  # it did not link there
+            continue
         predicted = code_size(program["operators"], target)
         assert predicted.origin == "predicted"
         assert predicted.size == pytest.approx(measured, rel=predicted.error)
@@ -129,6 +134,7 @@ def test_what_was_not_measured_is_estimated_with_a_larger_error():
     for target in (
         Target(core="xtensa-lx7"),
         Target(core="cortex-m3"),
+        Target(core="cortex-m7", flavour="plain"),
         dataclasses.replace(ARDUINO, flavour="stripped"),
         dataclasses.replace(ARDUINO, kernels="reference"),
     ):

@@ -57,7 +57,9 @@ def _code_stand(version: str, kernels: str, core: str, flavour: str) -> Stand:
     name = next(name for name in [*names, f"code_size_{kernels}"] if _exists(name))
     table, wanted = load_table(name), f"{entry['as']} {flavour}"
     builds: list[str] = table["builds"]
-    alike = [wanted, *(build for build in builds if build.endswith(flavour)), *builds]
+    # The Cortex-M4 is nearer than the M0+ to whatever has no build of a flavour.
+    flavoured = [build for build in builds if build.endswith(flavour)]
+    alike = [wanted, f"cortex-m4 {flavour}", *flavoured, *builds]
     build = next(build for build in alike if build in builds)
     own = build == wanted and name == names[0]
     error = entry.get("code_error", 0.0) + (0.0 if own else load_table("stands")["build_error"])
