@@ -17,9 +17,10 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason=f"{SCRIPT} is not t
 
 #: Files of today's converter that TFLM runs, the old bias among them.
 RUNS = (
-    "bias_dimension_3", "ecg_conv1d.16x8", "ecg_conv1d.float", "ecg_conv1d.int8", "ecg_conv1d.uint8",
-    "elu.int8", "fire_se.int8", "hard_swish.int8", "leaky_relu.int8", "mobilenet_v2.int8", "prelu.int8",
-    "rescaling.int8", "reshape_conv1d.int8", "residual.int8", "zero_padding.int8",
+    "bias_dimension_3", "ecg_conv1d.16x8", "ecg_conv1d.float", "ecg_conv1d.int8",
+    "ecg_conv1d.uint8", "elu.int8", "fire_se.int8", "hard_swish.int8", "leaky_relu.int8",
+    "mobilenet_v2.int8", "prelu.int8", "rescaling.int8", "reshape_conv1d.int8", "residual.int8",
+    "zero_padding.int8",
 )  # fmt: skip
 #: Model, data: converted as they are. Networks that branch, and one-dimensional ones, are searched
 #: when networks are graphs; until then this is the road, and a search says so.
