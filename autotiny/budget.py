@@ -5,8 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from autotiny.units import format_bytes, format_seconds
+
 #: Excess told of a figure that is not known, as a share of the limit: it never counts as fitting.
 UNKNOWN_EXCESS = 10.0
+
+
+#: The limits there are, by the names of their figures, as a person would say them.
+LIMIT_NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
+
+
+def limit_amount(name: str, value: float) -> str:
+    """Return an amount of what a limit is on, with its unit."""
+    return format_seconds(value) if name == "latency_s" else format_bytes(int(value))
 
 
 class Spent(Protocol):
@@ -45,8 +56,7 @@ class Budget:
     @property
     def limits(self) -> Mapping[str, float]:
         """The limits that are set, by name."""
-        names = ("flash_bytes", "ram_bytes", "latency_s")
-        return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
+        return {n: getattr(self, n) for n in LIMIT_NAMES if getattr(self, n) is not None}
 
     def arena_limit(self, *, overhead_ram_bytes: int, app_ram_bytes: int) -> int | None:
         """Return what RAM leaves for the runtime's working memory; None without a limit."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import InputError
 from autotiny.files import kind_of, other_kind
+from autotiny.litert import run_one_by_one
 
 Array = NDArray[np.float32]
 
@@ -30,8 +31,23 @@ class Converted:
     outputs: Callable[[Array], Array] | None
 
 
-def input_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape of a model's samples, without the batch.
+@dataclass(frozen=True)
+class Source:
+    """A model file, opened.
+
+    Attributes:
+        path: Where it lies.
+        content: A Keras model, or the bytes of a ``.tflite``.
+        input_shape: Shape of a sample, without the batch.
+    """
+
+    path: Path
+    content: Any
+    input_shape: tuple[int, ...]
+
+
+def open_source(path: Path) -> Source:
+    """Open a ``.keras`` or ``.h5`` file, a SavedModel folder, or a ``.tflite``.
 
     Raises:
         InputError: If the file is no model, or has not one input of fixed shape.
@@ -39,41 +55,41 @@ def input_shape(path: Path) -> tuple[int, ...]:
     if not os.path.exists(path):
         raise InputError(f"A model to compress must be an existing file or folder; got {path}.")
     if kind_of(path) == "a TFLite model":
-        return tuple(_tflite_edge(path.read_bytes()).shape[1:])
+        data = path.read_bytes()
+        return Source(path, data, tuple(_tflite_edge(data).shape[1:]))
     from autotiny.lowering._keras_chain import fixed_shape
 
-    return fixed_shape(getattr(_keras(path), "input_shape", None), "input")
+    model = _keras(path)
+    return Source(path, model, fixed_shape(getattr(model, "input_shape", None), "input"))
 
 
-def convert(path: Path, samples: Array) -> Converted:
-    """Quantise a model.
+def convert(source: Source, samples: Array) -> Converted:
+    """Quantise a model; an int8 ``.tflite`` is taken as it is.
 
     Args:
-        path: ``.keras``, ``.h5``, a SavedModel folder, a float ``.tflite`` or an int8 one, which is
-            taken as it is.
+        source: The model.
         samples: Representative data set, ``(n, *input_shape)``, from the training split.
 
     Raises:
-        InputError: If there is no such file, it is something else, or it cannot be quantised.
+        InputError: If it cannot be quantised.
     """
-    if kind_of(path) != "a TFLite model":
+    model = source.content
+    if not isinstance(model, bytes):
         from autotiny.lowering.keras import lower_keras
 
-        model = _keras(path)
         size = 4 * sum(int(np.prod(array.shape)) for array in model.get_weights())
         return Converted(lower_keras(model, samples), size, lambda x: _keras_outputs(model, x))
-    data = path.read_bytes()
-    kind = _tflite_edge(data).type
+    kind = _tflite_edge(model).type
     if kind == "int8":
-        return Converted(data, None, None)
+        return Converted(model, None, None)
     if kind != "float32":
         raise InputError(
-            f"A TFLite model to compress must take float32 or int8 inputs; {path} takes {kind}: "
-            "convert the model it was made from, with inference_input_type int8 or none."
+            f"A TFLite model to compress must take float32 or int8 inputs; {source.path} takes "
+            f"{kind}: convert the model it was made from, with inference_input_type int8 or none."
         )
     from autotiny.lowering._converter import quantise_float
 
-    return Converted(quantise_float(data, samples), len(data), lambda x: _tflite_outputs(data, x))
+    return Converted(quantise_float(model, samples), len(model), lambda x: run_one_by_one(model, x))
 
 
 def _keras(path: Path) -> Any:
@@ -111,18 +127,3 @@ def _tflite_edge(data: bytes) -> Any:
 def _keras_outputs(model: Any, x: Array) -> Array:
     parts = [np.asarray(model(x[i : i + 256], training=False)) for i in range(0, len(x), 256)]
     return np.concatenate(parts).reshape(len(x), -1).astype(np.float32)
-
-
-def _tflite_outputs(data: bytes, x: Array) -> Array:
-    from autotiny.litert import litert_interpreter
-
-    interpreter = litert_interpreter(data)
-    interpreter.allocate_tensors()
-    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    outputs = []
-    for sample in x:
-        interpreter.reset_all_variables()
-        interpreter.set_tensor(source["index"], sample[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(sink["index"]).ravel())
-    return np.stack(outputs)

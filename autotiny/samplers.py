@@ -120,16 +120,16 @@ class StudySampler(BaseSampler):
         self._of(study, trial).after_trial(study, trial, state, values)
 
     def _anchor(self, study: "Study", trial: "FrozenTrial") -> Mapping[str, Any] | None:
-        return self._anchors(self._draw(study, trial))
+        return self._anchors(self.draw(study, trial))
 
     def _of(self, study: "Study", trial: "FrozenTrial") -> BaseSampler:
         """Return the sampler of one trial, the same object as long as it is asked about that."""
         if self._inner is None or self._inner[0] != trial.number:
-            seed = seed_for(self._seed, self._draw(study, trial), Purpose.PROPOSAL)
+            seed = seed_for(self._seed, self.draw(study, trial), Purpose.PROPOSAL)
             self._inner = trial.number, make_sampler(self._name, seed)
         return self._inner[1]
 
-    def _draw(self, study: "Study", trial: "FrozenTrial") -> int:
+    def draw(self, study: "Study", trial: Any) -> int:
         """Return a trial's draw, found once however many values it is asked for."""
         if self._known is None or self._known[0] != trial.number:
             self._known = trial.number, draw_of(trial, study.get_trials(deepcopy=False))

@@ -341,13 +341,13 @@ class Search:
     def _trial(self, pipeline: Pipeline, on_progress: OnProgress) -> TrialRecord:
         import optuna
 
-        from autotiny.samplers import INTERRUPTED, draw_of
+        from autotiny.samplers import INTERRUPTED
 
         with quiet_optuna():
-            self._optuna.sampler = self._sampler(pipeline)
+            self._optuna.sampler = sampler = self._sampler(pipeline)
             trial = self._optuna.ask()
             candidate = Candidate.from_parameters(suggest(trial, self.config.space))
-        draw = draw_of(trial, self._optuna.get_trials(deepcopy=False))
+        draw = sampler.draw(self._optuna, trial)
         try:
             prepared = pipeline.prepare(candidate)
             if not self.config.budget.fits(prepared.artifact.footprint):

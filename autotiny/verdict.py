@@ -1,16 +1,14 @@
 """Whether an analysed file fits a budget, and the sentence that says so."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from autotiny.budget import Budget
+from autotiny.budget import LIMIT_NAMES, Budget, limit_amount
 from autotiny.runtimes._analysis import Analysis
 from autotiny.runtimes._base import Target, energy_mj, latency_s
 from autotiny.units import format_bytes, format_seconds
-
-_NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
-
 
 #: What a verdict may be.
 Outcome = Literal["fits", "does not fit", "too close", "unknown", "no budget"]
@@ -69,10 +67,9 @@ class Verdict:
         return all(layer.instructions is not None for layer in self.analysis.layers)
 
     @property
-    def limits(self) -> dict[str, float]:
+    def limits(self) -> Mapping[str, float]:
         """The limits that are set."""
-        values = {name: getattr(self.budget, name) for name in _NAMES}
-        return {name: value for name, value in values.items() if value is not None}
+        return self.budget.limits
 
     @property
     def margins(self) -> dict[str, float]:
@@ -134,7 +131,7 @@ class Verdict:
                 f"{self.name} is too close to say whether it fits {where}: {_and(self._closely())}."
             )
         if self.outcome == "unknown":
-            unknown = _and([_NAMES[name] for name in self._unknown])
+            unknown = _and([LIMIT_NAMES[name] for name in self._unknown])
             return (
                 f"{self.name}: whether it fits {where} cannot be said, since not all of its "
                 f"{unknown} is known."
@@ -147,8 +144,8 @@ class Verdict:
         for name, left in self.close.items():
             verb = "left" if left >= 0 else "lacking"
             told.append(
-                f"{_amount(name, abs(left))} of {_NAMES[name]} {verb}, with an error of "
-                f"{_amount(name, self.margins[name])}"
+                f"{limit_amount(name, abs(left))} of {LIMIT_NAMES[name]} {verb}, with an error of "
+                f"{limit_amount(name, self.margins[name])}"
             )
         return told
 
@@ -197,11 +194,9 @@ def _size(size: int | None) -> str:
 
 
 def _listed(lacks: dict[str, float]) -> str:
-    return _and([f"{_amount(name, value)} of {_NAMES[name]}" for name, value in lacks.items()])
-
-
-def _amount(name: str, value: float) -> str:
-    return format_seconds(value) if name == "latency_s" else format_bytes(int(value))
+    return _and(
+        [f"{limit_amount(name, value)} of {LIMIT_NAMES[name]}" for name, value in lacks.items()]
+    )
 
 
 def _and(parts: list[str]) -> str:

@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from autotiny.commands._options import Limits
-from autotiny.conversion import Converted, convert, input_shape
+from autotiny.conversion import Converted, convert, open_source
 from autotiny.errors import InputError, NothingFitsError
 from autotiny.evaluation import class_accuracy, device_outputs
+from autotiny.pipeline import representative_samples
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.runtimes import get_runtime
 from autotiny.tasks import Task, load_task
-
-#: Samples that activation ranges are measured on, at most.
-_SAMPLES = 256
 
 
 def compress_model(
@@ -35,22 +33,21 @@ def compress_model(
     from autotiny.export import (
         BundleRequest,
         check_replaceable,
+        checked_ecosystem,
         ecosystem_target,
-        ecosystems,
         export_bundle,
         read_interface,
     )
 
-    if ecosystem not in ecosystems():
-        raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
+    firmware = checked_ecosystem(ecosystem)
     budget, target = limits.budget_and_target()
     target = ecosystem_target(ecosystem, target)
     application = limits.application()
     check_replaceable(out, force)
-    task = _shaped(load_task(data, seed=seed), input_shape(path), path)
+    model = open_source(path)
+    task = _shaped(load_task(data, seed=seed), model.input_shape, path)
     with Console(stderr=True).status("quantising and measuring"):  # silent unless on a terminal
-        chosen = np.random.default_rng(seed).permutation(len(task.train))[:_SAMPLES]
-        converted = convert(path, task.train.x[chosen])
+        converted = convert(model, representative_samples(task, seed))
         runtime = get_runtime(trusted=False)
         limit = budget.arena_limit(
             overhead_ram_bytes=runtime.overhead_ram_bytes(target),
@@ -77,7 +74,7 @@ def compress_model(
             parameters={},
             scores=scores,
             encodings=packed.encodings,
-            ecosystem=ecosystem,  # type: ignore[arg-type]
+            ecosystem=firmware,
         )
         manifest = export_bundle(request, out, force=force)
     say = console().print

@@ -28,12 +28,11 @@ def export_trial(
     Returns:
         The exit code: 0, or that of a model which does not fit where it is to run.
     """
-    from autotiny.export import BundleRequest, ecosystem_target, ecosystems, export_bundle
+    from autotiny.export import BundleRequest, checked_ecosystem, ecosystem_target, export_bundle
 
     if (number is None) == (how is None):
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
-    if ecosystem not in ecosystems():
-        raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {ecosystem!r}.")
+    firmware = checked_ecosystem(ecosystem)
     if how is not None and how not in get_args(Pick):
         raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
@@ -67,7 +66,7 @@ def export_trial(
             parameters=record.parameters,
             scores={"validation_accuracy": validation},
             encodings=encodings,
-            ecosystem=ecosystem,  # type: ignore[arg-type]
+            ecosystem=firmware,
         ),
         out,
         force=force,

@@ -3,7 +3,13 @@
 from autotiny.export._interface import read_interface
 from autotiny.export._manifest import Agreement, Manifest
 from autotiny.export._proof import ProofError
-from autotiny.export._request import BundleRequest, Ecosystem, ecosystem_target, ecosystems
+from autotiny.export._request import (
+    BundleRequest,
+    Ecosystem,
+    checked_ecosystem,
+    ecosystem_target,
+    ecosystems,
+)
 from autotiny.export.bundle import check_replaceable, export_bundle
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "Manifest",
     "ProofError",
     "check_replaceable",
+    "checked_ecosystem",
     "ecosystem_target",
     "ecosystems",
     "export_bundle",

@@ -12,7 +12,7 @@ from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import Agreement
 from autotiny.export._request import BundleRequest
-from autotiny.litert import litert_interpreter
+from autotiny.litert import run_one_by_one
 
 
 class ProofError(AutotinyError):
@@ -63,7 +63,7 @@ def compare_with_litert(
     """
     inputs = interface.input.quantise(request.test_x)
     ours = request.runtime.outputs(request.image, inputs).reshape(len(inputs), -1)
-    theirs = litert_outputs(request.model, inputs).reshape(len(inputs), -1)
+    theirs = run_one_by_one(request.model, inputs)
     difference = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
     agreement = Agreement(
         samples=len(inputs),
@@ -72,20 +72,3 @@ def compare_with_litert(
         top1=float((ours.argmax(1) == theirs.argmax(1)).mean()),
     )
     return agreement, ours
-
-
-def litert_outputs(model: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return LiteRT's outputs without delegates, whose bits are the nearest to TFLM's.
-
-    Samples run one by one, because a model with a fixed RESHAPE cannot take a batch.
-    """
-    interpreter = litert_interpreter(model)
-    interpreter.allocate_tensors()
-    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    outputs = []
-    for sample in inputs:
-        interpreter.reset_all_variables()  # as the runtime does between samples
-        interpreter.set_tensor(source["index"], sample.reshape(source["shape"]))
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(sink["index"]).ravel())
-    return np.stack(outputs)

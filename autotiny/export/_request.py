@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,17 @@ def c_identifier(text: str) -> str:
     """
     words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     return words if words[:1].isalpha() else f"model_{words}".rstrip("_")
+
+
+def checked_ecosystem(name: str) -> Ecosystem:
+    """Return the value of ``--target``.
+
+    Raises:
+        InputError: If there are no templates for it.
+    """
+    if name not in ecosystems():
+        raise InputError(f"--target must be one of {', '.join(ecosystems())}; got {name!r}.")
+    return cast(Ecosystem, name)
 
 
 def ecosystems() -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.console import JustifyMethod
 
-from autotiny.budget import Budget
+from autotiny.budget import LIMIT_NAMES, Budget, limit_amount
 from autotiny.front import TrialRecord, closest, pick
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
 from autotiny.runtimes._base import Footprint
-from autotiny.units import format_bytes, format_seconds
+from autotiny.units import format_seconds
 
 #: How weights are stored without a zero taking less room than another value.
 _DENSE = frozenset({"int8", "int4"})
@@ -212,9 +212,6 @@ def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
     )
 
 
-_NAMES = {"flash_bytes": "flash", "ram_bytes": "RAM", "latency_s": "time per inference"}
-
-
 def lacking(budget: Budget, footprint: Footprint) -> str:
     """Return by how much each limit is overspent, in words; empty if none is."""
     over = {name: value for name, value in budget.excess(footprint).items() if value > 0}
@@ -227,9 +224,8 @@ def _lacks(over: Mapping[str, float]) -> str:
 
 def _lack(name: str, value: float) -> str:
     if math.isinf(value):
-        return f"a known {_NAMES[name]}"
-    amount = format_seconds(value) if name == "latency_s" else format_bytes(int(value))
-    return f"{amount} of {_NAMES[name]}"
+        return f"a known {LIMIT_NAMES[name]}"
+    return f"{limit_amount(name, value)} of {LIMIT_NAMES[name]}"
 
 
 def footprint_table(footprint: Footprint, budget: Budget) -> Grid:
