@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.candidate import BaseTraining
 from autotiny.errors import InputError
 from autotiny.lowering import Ranges, activation_ranges
-from autotiny.models import build_network
-from autotiny.network import Dense, Network, Weights, fold_batch_norm, initial_weights
-from autotiny.space import SearchSpace
+from autotiny.networks.graph import Dense, Network, Weights, fold_batch_norm, initial_weights
 from autotiny.tasks._base import Task
 
 
@@ -37,15 +36,10 @@ class BaseModel:
     validation_accuracy: float
 
 
-def build_base_network(task: Task, space: SearchSpace) -> Network:
-    """Return the untrained base network of a space for a task."""
-    assert space.family is not None  # StudyConfig lets only a study with a model have none
-    return build_network(space.family, space.base, task.input_shape, task.classes)
-
-
 def train_base_model(
     task: Task,
-    space: SearchSpace,
+    network: Network,
+    training: BaseTraining,
     samples: NDArray[np.float32],
     *,
     seed: int,
@@ -55,20 +49,20 @@ def train_base_model(
 
     Args:
         task: Data.
-        space: Family, its options and how to train it.
+        network: Untrained, at full width.
+        training: How to train it.
         samples: Representative data set for the activation ranges.
         seed: Of the initial weights and the order of samples.
         on_epoch: Called with the epoch's number and mean loss.
     """
-    from autotiny.training import TrainingSettings, train
+    from autotiny.training.loop import TrainingSettings, train
 
-    network = build_base_network(task, space)
     settings = TrainingSettings(
-        epochs=space.training.epochs,
-        learning_rate=space.training.learning_rate,
-        batch_size=space.training.batch_size,
+        epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
         seed=seed,
-        patience=space.training.patience,
+        patience=training.patience,
     )
     start = initial_weights(network, seed)
     result = train(
@@ -89,8 +83,8 @@ def read_base_model(path: str, sha256: str, task: Task, samples: NDArray[np.floa
     Raises:
         InputError: If the model has changed, cannot be rebuilt, or is not one for this task.
     """
-    from autotiny.lowering.keras import network_from_keras
-    from autotiny.models.keras_file import check_fingerprint, load_keras_file
+    from autotiny.readers.keras import network_from_keras
+    from autotiny.readers.keras_file import check_fingerprint, load_keras_file
 
     check_fingerprint(path, sha256)
     network, weights = network_from_keras(load_keras_file(path))
@@ -115,7 +109,7 @@ def _measured(
     network: Network, weights: Weights, task: Task, samples: NDArray[np.float32]
 ) -> BaseModel:
     """Return a trained network with what the study needs to know of it."""
-    from autotiny.forward import logits
+    from autotiny.training.forward import logits
 
     validation_logits = logits(network, weights, task.validation.x)
     return BaseModel(

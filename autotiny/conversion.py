@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import InputError
 from autotiny.files import kind_of, other_kind
-from autotiny.litert import run_one_by_one
+from autotiny.tflite.litert import run_one_by_one
 
 Array = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def open_source(path: Path) -> Source:
     if kind_of(path) == "a TFLite model":
         data = path.read_bytes()
         return Source(path, data, tuple(_tflite_edge(data).shape[1:]))
-    from autotiny.lowering._keras_chain import fixed_shape
+    from autotiny.readers._keras_graph import fixed_shape
 
     model = _keras(path)
     return Source(path, model, fixed_shape(getattr(model, "input_shape", None), "input"))
@@ -93,7 +93,7 @@ def convert(source: Source, samples: Array) -> Converted:
 
 
 def _keras(path: Path) -> Any:
-    from autotiny.models.keras_file import load_keras_file
+    from autotiny.readers.keras_file import load_keras_file
 
     if kind_of(path) != "a Keras model":
         raise InputError(other_kind("A model to compress must be from Keras or TFLite", path))
@@ -102,7 +102,7 @@ def _keras(path: Path) -> Any:
 
 def _tflite_edge(data: bytes) -> Any:
     """Return the one input tensor of a sound .tflite."""
-    from autotiny.runtimes.tflm.reader import read_model
+    from autotiny.tflite.reader import read_model
 
     model = read_model(data)
     if len(model.inputs) != 1 or len(model.outputs) != 1:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import UnsupportedModelError
-from autotiny.litert import litert_interpreter
 from autotiny.runtimes._base import Runtime
 from autotiny.tasks._base import Split
+from autotiny.tflite.litert import litert_interpreter
 
 #: Samples that run at once: more gain no time, and LiteRT unrolls convolutions of a whole batch.
 _BATCH = 256
@@ -56,7 +56,7 @@ class Outputs:
 
 def io_quantisation(model: bytes) -> tuple[Quantisation, Quantisation]:
     """Return how a model's input and output are quantised; the model itself is not run."""
-    from autotiny.runtimes.tflm.reader import read_model
+    from autotiny.tflite.reader import read_model
 
     parsed = read_model(model)
     source, target = (parsed.tensors[edge[0]] for edge in (parsed.inputs, parsed.outputs))

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.base_model import BaseModel
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
+from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
@@ -28,10 +29,9 @@ from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
 from autotiny.lowering._float_writer import INPUT
-from autotiny.network import Network, Weights, fold_batch_norm
-from autotiny.precision import PrecisionPlan
+from autotiny.networks.graph import Network, Weights, fold_batch_norm
+from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed, Runtime, Target
-from autotiny.space import Candidate
 from autotiny.tasks._base import Task
 
 #: Epochs that low-bit layers get on their final grid, as a share of those before it.
@@ -244,7 +244,7 @@ class Pipeline:
         self, prepared: Prepared, seed: int, on_epoch: Callable[[int, float], None] | None
     ) -> tuple[Network, Weights]:
         """Return the trained student without batch norm, low-bit kernels on their levels."""
-        from autotiny.training import TrainingSettings, train
+        from autotiny.training.loop import TrainingSettings, train
 
         candidate = prepared.candidate
         settings = TrainingSettings(

@@ -95,10 +95,12 @@ def score_one_by_one(tflite: bytes, x: np.ndarray, y: np.ndarray) -> float:
 
 def one_trial(npz: Path, epochs: int) -> tuple[float, float, float, int]:
     """Return the seconds of the base model and of a trial, its accuracy and its image bytes."""
-    from autotiny.base_model import build_base_network, train_base_model
+    from autotiny.base_model import train_base_model
+    from autotiny.candidate import Candidate
     from autotiny.pipeline import Pipeline, Spending, representative_samples
     from autotiny.runtimes import Target, get_runtime
-    from autotiny.space import Candidate, parse_space, read_space
+    from autotiny.study.once import build_base_network
+    from autotiny.study.space_files import parse_space, read_space
     from autotiny.tasks import load_task
     from autotiny.tensorflow_setup import choose_threads
 
@@ -110,7 +112,13 @@ def one_trial(npz: Path, epochs: int) -> tuple[float, float, float, int]:
     changes = {"base": base_options, "training": training}
     space = parse_space(read_space("cnn") | changes, "cnn")
     choose_threads(space.training.batch_size * build_base_network(task, space).macs)
-    base = train_base_model(task, space, representative_samples(task, 0), seed=0)
+    base = train_base_model(
+        task,
+        build_base_network(task, space),
+        space.training,
+        representative_samples(task, 0),
+        seed=0,
+    )
     once = time.perf_counter() - started
     started = time.perf_counter()
     pipeline = Pipeline(task, base, (), get_runtime(), Spending(Target()), seed=0, batch_size=32)
@@ -124,9 +132,9 @@ def search_until(
     npz: Path, accuracy: float, size: int, trials: int
 ) -> tuple[float, int, float, int]:
     """Return seconds, trials, accuracy and bytes when the search first beats a model."""
-    from autotiny.config import resolve_config
-    from autotiny.progress import Progress
-    from autotiny.study import Search
+    from autotiny.study.config import resolve_config
+    from autotiny.study.progress import Progress
+    from autotiny.study.search import Search
 
     options = {"data": str(npz), "space": "cnn", "flash": "300KB", "ram": "520KB", "trials": trials}
     started = time.perf_counter()

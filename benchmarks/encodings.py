@@ -17,9 +17,9 @@ from typing import Any
 
 def front(name: str, options: dict[str, Any], assignments: tuple[str, ...]) -> list[Any]:
     """Return the front of a search, and print it."""
-    from autotiny.config import resolve_config
     from autotiny.report.tables import compression
-    from autotiny.study import Search
+    from autotiny.study.config import resolve_config
+    from autotiny.study.search import Search
 
     started = time.perf_counter()
     config = resolve_config({**options, "study": name}, config_file=None, assignments=assignments)

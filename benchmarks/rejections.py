@@ -15,8 +15,8 @@ from typing import Any
 
 def searched(options: dict[str, Any]) -> tuple[list[Any], float]:
     """Return the trials of a search, and its seconds after base model and sensitivity."""
-    from autotiny.config import resolve_config
-    from autotiny.study import Search
+    from autotiny.study.config import resolve_config
+    from autotiny.study.search import Search
 
     search = Search.create(resolve_config(options, config_file=None, assignments=()))
     search.pipeline()  # the once-per-study steps are not what is timed
@@ -27,11 +27,11 @@ def searched(options: dict[str, Any]) -> tuple[list[Any], float]:
 
 def smallest_base_flash() -> int:
     """Return the flash of the smallest family's base model on the digits, dense int8."""
-    from autotiny.base_model import build_base_network
     from autotiny.lowering import lower, unit_ranges
-    from autotiny.network import initial_weights
+    from autotiny.networks.graph import initial_weights
     from autotiny.runtimes import Target, get_runtime
-    from autotiny.space import parse_space, read_space, space_names
+    from autotiny.study.once import build_base_network
+    from autotiny.study.space_files import parse_space, read_space, space_names
     from autotiny.tasks import load_task
 
     task, runtime, sizes = load_task("digits", seed=0), get_runtime(), []

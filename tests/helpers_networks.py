@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from autotiny.models import build_network
-from autotiny.network import (
+from autotiny.networks.families import build_network
+from autotiny.networks.graph import (
     Conv2D,
     Dense,
     DepthwiseConv2D,

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from autotiny.runtimes.tflm import interpreter
-from autotiny.runtimes.tflm.reader import read_model
+from autotiny.tflite.reader import read_model
 
 TYPES = {"int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64}
 RELU = 1

@@ -1,7 +1,7 @@
 """A trial as tests of reports need one."""
 
-from autotiny.front import TrialRecord
 from autotiny.runtimes import Footprint
+from autotiny.study.front import TrialRecord
 
 
 def record(number=3, latency=None, energy=None, stored="pruned", **parameters):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from autotiny.base_model import read_base_model
-from autotiny.config import load_config
 from autotiny.errors import InputError
-from autotiny.models.keras_file import model_fingerprint
 from autotiny.pipeline import representative_samples
+from autotiny.readers.keras_file import model_fingerprint
+from autotiny.study.config import load_config
 from autotiny.tasks import load_task
 from autotiny.tensorflow_setup import prepare_tensorflow
 

@@ -9,17 +9,19 @@ import pytest
 from helpers_networks import blobs
 
 from autotiny.base_model import train_base_model
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
+from autotiny.candidate import BaseTraining, Candidate
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import DivergedError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import activation_ranges
-from autotiny.network import fold_batch_norm
+from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.precision import LayerPrecision
 from autotiny.pipeline import Pipeline, Spending, representative_samples
-from autotiny.precision import LayerPrecision
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
-from autotiny.space import BaseTraining, Candidate, SearchSpace
+from autotiny.study.once import build_base_network
+from autotiny.study.space import SearchSpace
 from autotiny.tasks._base import Split, Task
 
 C2, C4 = (LayerPrecision(weight_bits=bits, clustered=True) for bits in (2, 4))
@@ -45,7 +47,13 @@ def task():
 
 def make_pipeline(task, family, base, sensitivity=(), spending=None):
     space = SearchSpace(family=family, base=base, training=BaseTraining(epochs=3, patience=3))
-    model = train_base_model(task, space, representative_samples(task, 0), seed=0)
+    model = train_base_model(
+        task,
+        build_base_network(task, space),
+        space.training,
+        representative_samples(task, 0),
+        seed=0,
+    )
     spending = spending or Spending(Target())
     return Pipeline(
         task, model, sensitivity, get_runtime("tflm"), spending, seed=0, batch_size=16
@@ -180,12 +188,14 @@ def test_preparing_trains_nothing():
     program = """
 import sys
 import numpy as np
-from autotiny.base_model import BaseModel, build_base_network
+from autotiny.base_model import BaseModel
+from autotiny.study.once import build_base_network
 from autotiny.lowering import unit_ranges
-from autotiny.network import initial_weights
+from autotiny.networks.graph import initial_weights
 from autotiny.pipeline import Pipeline, Spending
 from autotiny.runtimes import Target, get_runtime
-from autotiny.space import Candidate, parse_space, read_space
+from autotiny.candidate import Candidate
+from autotiny.study.space_files import parse_space, read_space
 from autotiny.tasks import load_task
 
 task = load_task("digits", seed=0)

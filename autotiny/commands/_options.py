@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
 from autotiny.errors import InputError
 from autotiny.files import kind_of, other_kind
 from autotiny.runtimes._base import Target, checked_kernels

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from autotiny.budget.verdict import Verdict
 from autotiny.commands._options import Limits, checked_format, checked_plot, read_model_file
 from autotiny.errors import NothingFitsError
 from autotiny.report.console import console
-from autotiny.verdict import Verdict
 
 
 def analyze_model(path: Path, limits: Limits, plot: Path | None, output: str) -> int:

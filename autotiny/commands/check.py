@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autotiny.budget.verdict import Verdict
 from autotiny.commands._options import Limits, checked_format
 from autotiny.commands.analyze import judge
 from autotiny.errors import NothingFitsError
@@ -14,7 +15,6 @@ from autotiny.report.analysis import (
 )
 from autotiny.report.analysis_data import verdict_csv, verdict_json
 from autotiny.report.console import console
-from autotiny.verdict import Verdict
 
 
 def check_model(path: Path, limits: Limits, output: str) -> int:

@@ -5,12 +5,12 @@ from typing import get_args
 
 from autotiny.commands._options import Limits
 from autotiny.errors import InputError, NothingFitsError
-from autotiny.front import Pick, pick
 from autotiny.report.console import console
 from autotiny.report.tables import cost_line, footprint_table, lacking
-from autotiny.retarget import records_on, repacked
 from autotiny.runtimes._base import Target
-from autotiny.study import Search
+from autotiny.study.front import Pick, pick
+from autotiny.study.retarget import records_on, repacked
+from autotiny.study.search import Search
 
 
 def export_trial(

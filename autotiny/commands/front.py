@@ -6,8 +6,8 @@ from autotiny.commands._options import Limits, checked_format, checked_plot
 from autotiny.errors import NothingFitsError
 from autotiny.report.console import console
 from autotiny.report.tables import front_table, front_text, print_closest
-from autotiny.retarget import records_on
-from autotiny.study import Search
+from autotiny.study.retarget import records_on
+from autotiny.study.search import Search
 
 
 def show_front(

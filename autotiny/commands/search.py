@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autotiny.config import StudyConfig, resolve_config
 from autotiny.errors import NothingFitsError, SearchInterruptedError
-from autotiny.front import TrialRecord
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
 from autotiny.report.tables import front_table, print_closest
-from autotiny.study import Search
+from autotiny.study.config import StudyConfig, resolve_config
+from autotiny.study.front import TrialRecord
+from autotiny.study.search import Search
 from autotiny.units import format_bytes, format_seconds
 
 

@@ -8,7 +8,7 @@ from autotiny.commands._options import checked_format, checked_plot
 from autotiny.errors import InputError
 from autotiny.report.console import console
 from autotiny.report.sensitivity import draw_sensitivity, sensitivity_table, sensitivity_text
-from autotiny.study import Search
+from autotiny.study.search import Search
 
 
 def show_sensitivity(name: str, plot: Path | None, output: str, trust: bool = False) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from autotiny.commands._options import checked_format
 from autotiny.evaluation import device_accuracy
-from autotiny.front import TrialRecord
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import facts_text
 from autotiny.report.tables import cost_line, footprint_table, sureness
-from autotiny.study import Search
+from autotiny.study.front import TrialRecord
+from autotiny.study.search import Search
 
 
 def show_trial(
@@ -86,7 +86,7 @@ def _facts(record: TrialRecord, scores: dict[str, float]) -> dict[str, Any]:
 
 def _plan(record: TrialRecord) -> Grid:
     """Return the precision plan and the encoding of each weight layer."""
-    from autotiny.precision import INT8
+    from autotiny.networks.precision import INT8
 
     table = Grid()
     for title in ("layer", "precision", "weights stored as"):

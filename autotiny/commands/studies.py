@@ -5,12 +5,12 @@ from typing import Any
 
 from autotiny.commands._options import checked_format
 from autotiny.errors import InputError
-from autotiny.front import feasible
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
-from autotiny.space import parse_space, read_space, space_names
-from autotiny.storage import StudyFolder, studies_dir, study_names
+from autotiny.study.front import feasible
+from autotiny.study.space_files import parse_space, read_space, space_names
+from autotiny.study.storage import StudyFolder, studies_dir, study_names
 
 _STUDY_KEYS = ("study", "data", "base", "trials", "asked", "fit", "best_accuracy", "problem")
 
@@ -48,7 +48,7 @@ def list_studies(output: str) -> None:
 
 def _study(name: str) -> dict[str, Any]:
     """Return what is known of a study; what cannot be opened says why."""
-    from autotiny.study import Search
+    from autotiny.study.search import Search
 
     unknown = dict.fromkeys(_STUDY_KEYS) | {"study": name}
     try:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.network import Network, Weights
-from autotiny.precision import LayerPrecision, PrecisionPlan
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.precision import LayerPrecision, PrecisionPlan
 
 
 @dataclass(frozen=True)

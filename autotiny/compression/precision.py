@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.network import Network
-from autotiny.precision import INT8, LayerPrecision, PrecisionPlan
+from autotiny.networks.graph import Network
+from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 from autotiny.runtimes._base import PrecisionCosts
 
 #: Halvings of the interval that holds the price of sensitivity; more change no plan.

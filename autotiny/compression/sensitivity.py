@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.evaluation import litert_outputs, mean_kl_divergence
 from autotiny.lowering import Ranges, lower
-from autotiny.network import Network, Weights
-from autotiny.precision import LayerPrecision
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.precision import LayerPrecision
 from autotiny.tasks._base import Split
 
 

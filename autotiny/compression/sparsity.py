@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.network import Dense, DepthwiseConv2D, Network, Weights
+from autotiny.networks.graph import Dense, DepthwiseConv2D, Network, Weights
 
 #: Smaller kernels are left alone: a pruned tensor's bit mask, header and DECODE operator would
 #: cost more bytes than its zeros save.

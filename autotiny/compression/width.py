@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.network import (
+from autotiny.networks.graph import (
     Conv2D,
     Dense,
     DepthwiseConv2D,

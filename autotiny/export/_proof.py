@@ -12,7 +12,7 @@ from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import Agreement
 from autotiny.export._request import BundleRequest
-from autotiny.litert import run_one_by_one
+from autotiny.tflite.litert import run_one_by_one
 
 
 class ProofError(AutotinyError):

@@ -7,8 +7,8 @@ and quantised by ai-edge-quantizer under a per-layer recipe.
 from autotiny.lowering._float_writer import write_float
 from autotiny.lowering._quantise import Ranges, activation_ranges, quantise, unit_ranges
 from autotiny.lowering._stand_in import stand_in
-from autotiny.network import Network, Weights
-from autotiny.precision import PrecisionPlan
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.precision import PrecisionPlan
 
 __all__ = [
     "Ranges",

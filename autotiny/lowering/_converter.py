@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.lowering._inline import inline_constants
 from autotiny.lowering._quantise import _quiet
 from autotiny.quiet import captured_stderr
+from autotiny.tflite.inline import inline_constants
 
 _log = logging.getLogger("autotiny")
 

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
-from autotiny.network import (
+from autotiny.networks.graph import (
     Activation,
     Conv2D,
     Dense,

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import DivergedError
-from autotiny.litert import litert_interpreter
 from autotiny.lowering._float_writer import INPUT, write_float
-from autotiny.lowering._inline import inline_constants
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, Weights
-from autotiny.precision import INT8, LayerPrecision, PrecisionPlan
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, Weights
+from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 from autotiny.quiet import captured_stderr
+from autotiny.tflite.inline import inline_constants
+from autotiny.tflite.litert import litert_interpreter
 
 #: Samples that run at once: more gain no time, and every activation of the batch is in memory.
 _BATCH = 64

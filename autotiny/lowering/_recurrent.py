@@ -132,7 +132,7 @@ def _required(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chain(model: Any) -> Iterator[Any]:
-    from autotiny.lowering._keras_chain import chain
+    from autotiny.readers._keras_graph import chain
 
     for layer in chain(model):
         if type(layer).__name__ != "InputLayer":

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.lowering._float_writer import INPUT
-from autotiny.network import Conv2D, Dense, Network, Pool2D, Shape, Weights
-from autotiny.precision import INT8, LayerPrecision, PrecisionPlan
+from autotiny.networks.graph import Conv2D, Dense, Network, Pool2D, Shape, Weights
+from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 
 Ranges = Mapping[str, tuple[float, float]]
 

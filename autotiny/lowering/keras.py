@@ -1,4 +1,4 @@
-"""The user's own Keras model as a network of ours, and as a quantised .tflite.
+"""The user's own Keras model as a quantised .tflite.
 
 Reads Keras 2 (tf_keras) and Keras 3 models without importing either. What the writer knows goes
 the way of every candidate; a model with any other layer can still be lowered through
@@ -12,45 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.lowering._keras_chain import (
-    UnsupportedLayerError,
-    chain,
-    fixed_shape,
-    unsupported,
-)
-from autotiny.lowering._keras_reader import IGNORED, Reader
-from autotiny.network import Network, Weights, fold_batch_norm
-from autotiny.precision import PrecisionPlan
-
-__all__ = ["UnsupportedLayerError", "lower_keras", "network_from_keras"]
+from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.precision import PrecisionPlan
+from autotiny.readers._keras_graph import UnsupportedLayerError, fixed_shape
+from autotiny.readers.keras import network_from_keras
 
 _log = logging.getLogger("autotiny")
-
-
-def network_from_keras(model: Any) -> tuple[Network, Weights]:
-    """Return a built Keras model as a network and its weights; outputs are equal.
-
-    A softmax at the end is dropped, so outputs are logits: their largest is the same. Batch norm
-    right after a linear layer stays its own arrays, as training wants them; another epsilon than
-    ours is moved into the variance, the rest into gamma. Elsewhere it becomes a 1x1 depthwise
-    convolution on planes, and on features part of the dense layer that follows.
-
-    Args:
-        model: Keras 2 or Keras 3, Sequential or Functional without branches; nested ones are
-            unfolded.
-
-    Raises:
-        UnsupportedLayerError: Naming the layer that cannot be rebuilt and why.
-        InputError: If the model is not built, has open shapes, or weights that are not finite.
-    """
-    reader = Reader(fixed_shape(getattr(model, "input_shape", None), "input"))
-    last = None
-    for layer in chain(model):
-        reader.read(layer)
-        last = layer if type(layer).__name__ not in IGNORED else last
-    if not reader.ends_in_dense:
-        raise unsupported(last or model, "the last layer that computes must be Dense")
-    return Network(reader.input_shape, tuple(reader.layers)), reader.weights
 
 
 def lower_keras(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rich.console import Console, JustifyMethod
 
+from autotiny.budget.verdict import Verdict
 from autotiny.report.analysis_data import (
     breakdown_parts,
     instructions_error,
@@ -15,7 +16,6 @@ from autotiny.report.analysis_data import (
 from autotiny.report.grid import Grid
 from autotiny.runtimes._analysis import LayerAnalysis
 from autotiny.units import format_seconds
-from autotiny.verdict import Verdict
 
 _PARTS = {"quantization": "quantisation parameters", "graph": "graph structure"}
 

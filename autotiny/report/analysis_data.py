@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from autotiny.budget.verdict import Verdict
 from autotiny.runtimes._analysis import LayerAnalysis
-from autotiny.verdict import Verdict
 
 #: Figures of an analysis that are another name for, or a part of, a footprint's.
 _SAME_ORIGIN: Mapping[str, str] = {

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from autotiny.budget import Budget
-from autotiny.front import TrialRecord, accuracy_stairs, pick
+from autotiny.budget.limits import Budget
 from autotiny.report.figure import FAINT, INK, figure
 from autotiny.report.labels import add_label
+from autotiny.study.front import TrialRecord, accuracy_stairs, pick
 
 
 def draw_front(

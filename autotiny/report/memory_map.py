@@ -6,11 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autotiny.budget.verdict import Verdict
 from autotiny.errors import InputError
 from autotiny.report.figure import INK, figure
 from autotiny.runtimes._analysis import Analysis, Buffer, BufferKind
 from autotiny.units import format_bytes
-from autotiny.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from autotiny.front import TrialRecord
-from autotiny.progress import OnProgress
-from autotiny.progress import Progress as Step
+from autotiny.study.front import TrialRecord
+from autotiny.study.progress import OnProgress
+from autotiny.study.progress import Progress as Step
 from autotiny.units import format_seconds
 
 _STAGES = {

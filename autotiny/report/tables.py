@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.console import JustifyMethod
 
-from autotiny.budget import LIMIT_NAMES, Budget, limit_amount
-from autotiny.front import TrialRecord, closest, pick
+from autotiny.budget.limits import LIMIT_NAMES, Budget, limit_amount
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
 from autotiny.runtimes._base import Footprint
+from autotiny.study.front import TrialRecord, closest, pick
 from autotiny.units import format_seconds
 
 #: How weights are stored without a zero taking less room than another value.

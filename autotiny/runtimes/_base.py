@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.network import Network
-from autotiny.precision import LayerPrecision
+from autotiny.networks.graph import Network
+from autotiny.networks.precision import LayerPrecision
 
 if TYPE_CHECKING:
     from autotiny.runtimes._analysis import Analysis

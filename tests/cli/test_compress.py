@@ -8,8 +8,8 @@ import pytest
 from helpers_networks import random_weights
 
 from autotiny.lowering import write_float
-from autotiny.models.keras_file import load_keras_file
-from autotiny.network import Conv2D, Dense, Network, Pool2D
+from autotiny.networks.graph import Conv2D, Dense, Network, Pool2D
+from autotiny.readers.keras_file import load_keras_file
 
 CNN = Network(
     (8, 8, 1),

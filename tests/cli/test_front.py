@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autotiny.evaluation import device_accuracy
-from autotiny.study import Search
+from autotiny.study.search import Search
 
 KEYS = {
     "trial",

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from autotiny.study import Search
+from autotiny.study.search import Search
 from autotiny.tasks import Task
 
 #: Fingerprinting, counting and describing (joblib) look at the split without scoring on it.

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.precision import LayerPrecision
+from autotiny.networks.precision import LayerPrecision
 from autotiny.report.sensitivity import draw_sensitivity, sensitivity_table
-from autotiny.study import Search
+from autotiny.study.search import Search
 
 ROWS = [
     Sensitivity("stem", LayerPrecision(4), 0.0, -0.00001),

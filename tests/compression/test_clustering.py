@@ -13,8 +13,8 @@ from autotiny.compression.clustering import (
     snap,
     snap_clustered,
 )
-from autotiny.network import fold_batch_norm
-from autotiny.precision import LayerPrecision
+from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.precision import LayerPrecision
 
 
 @st.composite

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.network import Dense, Network
-from autotiny.precision import INT8, LayerPrecision
+from autotiny.networks.graph import Dense, Network
+from autotiny.networks.precision import INT8, LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts
 
 W4, A16 = LayerPrecision(weight_bits=4), LayerPrecision(activation_bits=16)

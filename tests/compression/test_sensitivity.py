@@ -4,11 +4,11 @@ import numpy as np
 from helpers_networks import blobs, family_network
 
 from autotiny.compression.sensitivity import measure_sensitivity
-from autotiny.forward import logits
 from autotiny.lowering import activation_ranges
-from autotiny.network import fold_batch_norm, initial_weights
-from autotiny.precision import LayerPrecision
-from autotiny.training import TrainingSettings, train
+from autotiny.networks.graph import fold_batch_norm, initial_weights
+from autotiny.networks.precision import LayerPrecision
+from autotiny.training.forward import logits
+from autotiny.training.loop import TrainingSettings, train
 
 A16 = LayerPrecision(activation_bits=16)
 BITS = {bits: LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1)}

@@ -14,9 +14,9 @@ from autotiny.compression.sparsity import (
     prunable,
     prune,
 )
-from autotiny.network import Dense, Network, initial_weights
+from autotiny.networks.graph import Dense, Network, initial_weights
 from autotiny.tensorflow_setup import prepare_tensorflow
-from autotiny.training import TrainingSettings, _Loop, train
+from autotiny.training.loop import TrainingSettings, _Loop, train
 
 #: 30 x 35 weights: at 0.9 single and double precision round the count of kept ones differently.
 WIDE = Network((30,), (Dense("a", 35, "relu"), Dense("out", 20)))

@@ -7,9 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autotiny.compression.width import MIN_CHANNELS, cut, scale_network, scaled_channels
-from autotiny.litert import litert_interpreter
 from autotiny.lowering import write_float
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D
+from autotiny.tflite.litert import litert_interpreter
 
 WIDTHS = st.floats(0.01, 1.0)
 

@@ -5,13 +5,13 @@ import pytest
 from helpers_networks import FAMILIES, family_network, networks, random_samples, random_weights
 from hypothesis import example, given, settings
 
-from autotiny.forward import forward
-from autotiny.litert import litert_interpreter
 from autotiny.lowering import write_float
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D
 from autotiny.runtimes.tflm import interpreter as tflm
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.tflite.litert import litert_interpreter
+from autotiny.tflite.reader import read_model
+from autotiny.training.forward import forward
 
 
 def tensorflow_outputs(network, weights, x):

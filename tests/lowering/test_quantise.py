@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.evaluation import io_quantisation, litert_outputs
-from autotiny.litert import litert_interpreter
 from autotiny.lowering import activation_ranges, lower, unit_ranges, write_float
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
-from autotiny.precision import LayerPrecision
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
+from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes import get_runtime
-from autotiny.runtimes.tflm.reader import read_model
+from autotiny.tflite.litert import litert_interpreter
+from autotiny.tflite.reader import read_model
 
 W4, A16 = LayerPrecision(weight_bits=4), LayerPrecision(activation_bits=16)
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
 from autotiny.commands.devices import _table as devices_table
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.devices import device_names, load_device
-from autotiny.precision import LayerPrecision
+from autotiny.networks.precision import LayerPrecision
 from autotiny.report.grid import Grid
 from autotiny.report.sensitivity import sensitivity_table
 from autotiny.report.tables import closest_table, footprint_table, front_table

@@ -2,11 +2,11 @@ import io
 
 from rich.console import Console
 
-from autotiny.front import TrialRecord
-from autotiny.progress import Progress
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress, trial_line
 from autotiny.runtimes import Footprint
+from autotiny.study.front import TrialRecord
+from autotiny.study.progress import Progress
 
 FOOTPRINT = Footprint(10_000, 30_000, 2_000, 2_048, 4_096, 0, 0, 0)
 TRAINED = TrialRecord(7, {}, FOOTPRINT, 0.9, None, {}, {}, {}, 1.5)

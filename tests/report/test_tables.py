@@ -8,7 +8,7 @@ import pytest
 from helpers_records import record
 from rich.console import Console
 
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
 from autotiny.report.tables import (
     closest_table,
     compression,

@@ -12,7 +12,6 @@ from autotiny.runtimes.tflm import instructions, legality
 from autotiny.runtimes.tflm.arena import Arena
 from autotiny.runtimes.tflm.breakdown import break_down
 from autotiny.runtimes.tflm.code_size import CodeSize, code_size
-from autotiny.runtimes.tflm.reader import TYPE_BITS, Model, Operator, read_model
 from autotiny.runtimes.tflm.runtime import (
     TflmRuntime,
     errors,
@@ -22,6 +21,7 @@ from autotiny.runtimes.tflm.runtime import (
     registered_operators,
 )
 from autotiny.runtimes.tflm.versions import version_of
+from autotiny.tflite.reader import TYPE_BITS, Model, Operator, read_model
 
 _DECODE_TYPES = {0: "lut", 1: "huffman", 2: "pruned"}
 _DECODE_HEADER_BYTES = 16

@@ -13,9 +13,9 @@ from autotiny.runtimes._analysis import Buffer
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.planner import Scratch, align_up, head_bytes, plan
 from autotiny.runtimes.tflm.prepared import initialised, prepared
-from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
 from autotiny.runtimes.tflm.scratch import scratch_requests
 from autotiny.runtimes.tflm.versions import Structures, TflmVersion, Views, version_of
+from autotiny.tflite.reader import Model, Operator, Tensor
 
 #: Scratch requests that one operator may make while it prepares.
 _SCRATCH_REQUESTS = 12

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.runtimes._analysis import Breakdown
-from autotiny.runtimes.tflm.flatbuffer import Span, Table, Walker
 from autotiny.runtimes.tflm.instructions import parameter_inputs
-from autotiny.runtimes.tflm.reader import Model, Tensor, model_from_tables
+from autotiny.tflite.flatbuffer import Span, Table, Walker
+from autotiny.tflite.reader import Model, Tensor, model_from_tables
 
 
 class _Role(IntEnum):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autotiny.errors import InputError
-from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
 from autotiny.runtimes.tflm.versions import Variant
+from autotiny.tflite.reader import Model, Operator, Tensor
 
 #: Instruction set extension that decides which kernel runs.
 Extension = Literal["none", "dsp", "mve"]

@@ -2,7 +2,7 @@
 
 import math
 
-from autotiny.runtimes.tflm.model import Model, Operator, Tensor
+from autotiny.tflite.model import Model, Operator, Tensor
 
 #: Operators whose second input holds weights and whose third holds biases.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "SVDF")

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from autotiny.runtimes.tflm.reader import read_model
+from autotiny.tflite.reader import read_model
 
 INT8: int = schema.TensorType.INT8
 INT4: int = schema.TensorType.INT4

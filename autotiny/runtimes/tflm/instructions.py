@@ -14,8 +14,8 @@ from autotiny.runtimes._base import KernelSet, Origin, Target
 from autotiny.runtimes.tflm import code_paths, work
 from autotiny.runtimes.tflm.code_paths import WEIGHTED
 from autotiny.runtimes.tflm.code_size import known_operators
-from autotiny.runtimes.tflm.model import Model, Operator
 from autotiny.runtimes.tflm.tables import instructions_stand, load_table
+from autotiny.tflite.model import Model, Operator
 
 __all__ = ["WEIGHTED", "Work", "model_work", "operator_work", "parameter_count", "parameter_inputs"]
 

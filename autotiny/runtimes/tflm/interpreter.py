@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.quiet import captured_stderr
-from autotiny.runtimes.tflm.reader import Model, Tensor, read_model
-from autotiny.runtimes.tflm.schema import OPERATORS
+from autotiny.tflite.reader import Model, Tensor, read_model
+from autotiny.tflite.schema import OPERATORS
 
 #: Element types that the interpreter's Python interface can move in and out.
 NUMPY_TYPES = {"int8": np.int8, "int16": np.int16, "uint8": np.uint8, "float32": np.float32,

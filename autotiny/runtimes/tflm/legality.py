@@ -11,8 +11,8 @@ from typing import Literal
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
 from autotiny.runtimes.tflm.versions import has_feature, version_of
+from autotiny.tflite.reader import Model, Operator, Tensor
 
 Granularity = Literal["channel", "tensor"]
 #: Weight bits, activation bits and where the scales run.

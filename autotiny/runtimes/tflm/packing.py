@@ -16,7 +16,6 @@ from autotiny.runtimes.tflm.encodings import ENCODINGS, HEADER_BYTES, Weights
 from autotiny.runtimes.tflm.graph import INT4, INT8, Graph, Tensor, read_graphs
 from autotiny.runtimes.tflm.image import write_image
 from autotiny.runtimes.tflm.planner import align_up
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.rewrite import (
     WEIGHTED,
     Slot,
@@ -29,6 +28,7 @@ from autotiny.runtimes.tflm.rewrite import (
 from autotiny.runtimes.tflm.selection import Option, choose, modelled_arena
 from autotiny.runtimes.tflm.storage_rules import refusal
 from autotiny.runtimes.tflm.versions import has_feature
+from autotiny.tflite.reader import read_model
 
 _DECODE = "TFLM_DECODE"
 #: What a DECODE operator keeps in the arena's tail: node, two tensors and its state, aligned.

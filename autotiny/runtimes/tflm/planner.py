@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Buffer, BufferKind
-from autotiny.runtimes.tflm.reader import Model
+from autotiny.tflite.reader import Model
 
 #: Planned buffers and the head are multiples of this.
 ALIGNMENT = 16

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, WeightLayer
-from autotiny.precision import LayerPrecision
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, WeightLayer
+from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts, Target
 from autotiny.runtimes.tflm.cmsis_nn import extension
 from autotiny.runtimes.tflm.code_size import runtime_bytes

@@ -11,8 +11,8 @@ from typing import Any
 
 from autotiny.errors import InputError
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm.reader import Model, Operator, Tensor
 from autotiny.runtimes.tflm.versions import OperatorMemory
+from autotiny.tflite.reader import Model, Operator, Tensor
 
 #: int16 values of each of a 16-bit softmax's two tables.
 _SOFTMAX_TABLE = 2 * 513

@@ -12,10 +12,10 @@ from autotiny.runtimes._base import Footprint, Origin, Packed, Target, energy_mj
 from autotiny.runtimes.tflm import instructions, interpreter, legality
 from autotiny.runtimes.tflm.arena import Arena, predict_arena
 from autotiny.runtimes.tflm.code_size import CodeSize, code_size
-from autotiny.runtimes.tflm.reader import Model, read_model
+from autotiny.tflite.reader import Model, read_model
 
 if TYPE_CHECKING:
-    from autotiny.network import Network
+    from autotiny.networks.graph import Network
     from autotiny.runtimes._analysis import Analysis
     from autotiny.runtimes._base import PrecisionCosts
 

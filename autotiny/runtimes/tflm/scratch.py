@@ -8,8 +8,8 @@ from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm import cmsis_nn
 from autotiny.runtimes.tflm.planner import Scratch
 from autotiny.runtimes.tflm.prepared import custom_option
-from autotiny.runtimes.tflm.reader import Model, Operator
 from autotiny.runtimes.tflm.versions import version_of
+from autotiny.tflite.reader import Model, Operator
 
 
 def scratch_requests(model: Model, target: Target, *, pointer_bytes: int = 4) -> list[Scratch]:

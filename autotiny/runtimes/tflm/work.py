@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import takewhile
 
 from autotiny.runtimes.tflm.code_paths import WEIGHTED, first_activation, inputs
-from autotiny.runtimes.tflm.model import Model, Operator, Tensor
+from autotiny.tflite.model import Model, Operator, Tensor
 
 _LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _DECODE = "TFLM_DECODE"

@@ -145,7 +145,7 @@ def shared_worker() -> Worker:
 
 def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     from autotiny.runtimes.tflm import interpreter
-    from autotiny.runtimes.tflm.reader import read_model
+    from autotiny.tflite.reader import read_model
 
     model = read_model(parts[0])
     if len(parts) == 1:

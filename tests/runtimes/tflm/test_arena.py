@@ -13,9 +13,9 @@ from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
 from autotiny.runtimes.tflm.arena import Allocations, predict_arena
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.scratch import scratch_requests
 from autotiny.runtimes.tflm.versions import NEWEST, load_version
+from autotiny.tflite.reader import read_model
 
 REFERENCE = Target()
 M4 = Target(kernels="cmsis-nn", core="cortex-m4")

@@ -9,8 +9,8 @@ from helpers_operators import lstm, operator_models
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
 from autotiny.runtimes.tflm.arena import predict_arena
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.versions import NEWEST, load_version
+from autotiny.tflite.reader import read_model
 
 HERE = Path(__file__).parent
 MODELS = operator_models()

@@ -15,7 +15,7 @@ from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.graph import read_graphs
 from autotiny.runtimes.tflm.image import diet
 from autotiny.runtimes.tflm.packing import pack
-from autotiny.runtimes.tflm.reader import read_model
+from autotiny.tflite.reader import read_model
 
 
 @pytest.mark.parametrize("make", MODELS)

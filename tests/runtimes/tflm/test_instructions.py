@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm.code_size import known_operators
 from autotiny.runtimes.tflm.instructions import model_work, operator_work, parameter_count
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.tables import load_table
+from autotiny.tflite.reader import read_model
 
 REFERENCE, CMSIS_NN = Target(), Target(kernels="cmsis-nn")
 WHOLE = load_table("instructions")["whole_models"]

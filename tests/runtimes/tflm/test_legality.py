@@ -5,7 +5,7 @@ from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
 from autotiny.runtimes.tflm.legality import RULES, allowed_precisions, check, sentence
-from autotiny.runtimes.tflm.reader import read_model
+from autotiny.tflite.reader import read_model
 
 CMSIS_NN = Target(kernels="cmsis-nn")
 

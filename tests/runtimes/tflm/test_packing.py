@@ -24,8 +24,8 @@ from autotiny.runtimes.tflm.encodings import ENCODINGS
 from autotiny.runtimes.tflm.graph import read_graphs
 from autotiny.runtimes.tflm.image import write_image
 from autotiny.runtimes.tflm.packing import pack
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.rewrite import Slot, apply, stored_bytes, weights_of
+from autotiny.tflite.reader import read_model
 
 TARGET = Target()
 M4 = Target(kernels="cmsis-nn", core="cortex-m4")

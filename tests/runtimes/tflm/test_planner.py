@@ -8,8 +8,8 @@ from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes import Target
 from autotiny.runtimes.tflm import interpreter
 from autotiny.runtimes.tflm.planner import head_bytes, plan
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.scratch import scratch_requests
+from autotiny.tflite.reader import read_model
 
 PUBLISHED = (
     "mlperf_kws_ref_model",

@@ -8,9 +8,9 @@ from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import prune
 from autotiny.lowering import activation_ranges, lower
-from autotiny.models import build_network
-from autotiny.network import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
-from autotiny.precision import INT8, LayerPrecision
+from autotiny.networks.families import build_network
+from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
+from autotiny.networks.precision import INT8, LayerPrecision
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
 from autotiny.runtimes.tflm.code_size import runtime_bytes

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from helpers_tflite import ground_truth, if_model, small_cnn
 
-from autotiny.budget import Budget
+from autotiny.budget.limits import Budget
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes import Footprint, Target, get_runtime
 from autotiny.runtimes.tflm.arena import Arena
 from autotiny.runtimes.tflm.code_size import code_size
-from autotiny.runtimes.tflm.reader import read_model
 from autotiny.runtimes.tflm.runtime import make_footprint, overhead_ram_bytes
+from autotiny.tflite.reader import read_model
 
 
 def test_a_footprint_adds_up():

@@ -1,0 +1,1 @@
+"""Limits, what counts against them, and what can be said of a model under them."""

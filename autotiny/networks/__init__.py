@@ -1,0 +1,1 @@
+"""Networks: graphs of layers as plain data, what follows from them, and families of them."""

@@ -1,0 +1,142 @@
+"""The steps that are taken once per study, and cached: base model and sensitivity table."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autotiny.base_model import (
+    BaseModel,
+    read_base_model,
+    train_base_model,
+)
+from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny.networks.families import build_network
+from autotiny.networks.graph import Network, fold_batch_norm, network_from_plain, network_to_plain
+from autotiny.networks.precision import LayerPrecision
+from autotiny.pipeline import representative_samples
+from autotiny.study.cache import StepCache
+from autotiny.study.config import StudyConfig
+from autotiny.study.progress import OnProgress, Progress
+from autotiny.study.space import SearchSpace
+from autotiny.tasks import Task
+from autotiny.tensorflow_setup import choose_threads
+
+#: Counts up when a result's meaning changes, so that older ones are not taken for it.
+_VERSION = 1
+
+
+def build_base_network(task: Task, space: SearchSpace) -> Network:
+    """Return the untrained base network of a space for a task."""
+    assert space.family is not None  # StudyConfig lets only a study with a model have none
+    return build_network(space.family, space.base, task.input_shape, task.classes)
+
+
+def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProgress) -> BaseModel:
+    """Return a study's base model: trained, or the user's own; from the cache if it is there.
+
+    Raises:
+        InputError: If the user's own is no longer the one the study was started with.
+    """
+    samples = representative_samples(task, config.seed)
+    if config.model is not None:
+        from autotiny.readers.keras_file import check_fingerprint
+
+        check_fingerprint(config.model, config.model_sha256)
+    else:
+        # Also when the cache has it: what follows must run in as many threads as it did.
+        network = build_base_network(task, config.space)
+        choose_threads(config.space.training.batch_size * network.macs)
+    steps, key = StepCache(cache), _key(config)
+    if (stored := steps.load("base", key)) is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError):  # another's: made again
+            return _unpacked(*stored)
+    if config.model is not None:
+        base = read_base_model(config.model, config.model_sha256, task, samples)
+    else:
+        total = config.space.training.epochs
+        base = train_base_model(
+            task,
+            build_base_network(task, config.space),
+            config.space.training,
+            samples,
+            seed=config.seed,
+            on_epoch=lambda epoch, _: on_progress(Progress("base", epoch, total)),
+        )
+    steps.store("base", key, *_packed(base))
+    return base
+
+
+def sensitivity(
+    config: StudyConfig,
+    task: Task,
+    base: BaseModel,
+    options: Mapping[str, Sequence[LayerPrecision]],
+    cache: Path,
+    on_progress: OnProgress,
+) -> tuple[Sensitivity, ...]:
+    """Return the sensitivity of a base model's layers to the precisions in ``options``."""
+    wanted = {layer: list(map(dataclasses.asdict, group)) for layer, group in options.items()}
+    steps, key = StepCache(cache), _key(config) | {"options": wanted}
+    if (stored := steps.load("sensitivity", key)) is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return tuple(
+                Sensitivity(**row | {"precision": LayerPrecision(**row["precision"])})
+                for row in stored[1]
+            )
+    network, weights = fold_batch_norm(base.network, base.weights)
+    total, done = sum(map(len, options.values())), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        on_progress(Progress("sensitivity", done, total))
+
+    table = measure_sensitivity(
+        network,
+        weights,
+        base.ranges,
+        options,
+        task.validation,
+        base.validation_logits,
+        seed=config.seed,
+        on_step=step,
+    )
+    steps.store("sensitivity", key, {}, [dataclasses.asdict(row) for row in table])
+    return table
+
+
+def _key(config: StudyConfig) -> dict[str, Any]:
+    """Return what a base model depends on."""
+    return {
+        "version": _VERSION,
+        "data": config.fingerprint,
+        "seed": config.seed,
+        "model": config.model_sha256,
+        "space": config.space.model_dump(mode="json", include={"family", "base", "training"}),
+    }
+
+
+def _packed(base: BaseModel) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a base model as arrays and facts."""
+    arrays = {f"weights/{name}": array for name, array in base.weights.items()}
+    arrays |= {"train_logits": base.train_logits, "validation_logits": base.validation_logits}
+    facts = {
+        "network": network_to_plain(base.network),
+        "ranges": dict(base.ranges),
+        "validation_accuracy": base.validation_accuracy,
+    }
+    return arrays, facts
+
+
+def _unpacked(arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseModel:
+    weights = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith("weights/")}
+    return BaseModel(
+        network=network_from_plain(facts["network"]),
+        weights=weights,
+        ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
+        train_logits=arrays["train_logits"],
+        validation_logits=arrays["validation_logits"],
+        validation_accuracy=facts["validation_accuracy"],
+    )

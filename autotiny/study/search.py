@@ -1,0 +1,372 @@
+"""The Optuna study: asking for candidates, telling what became of them, resuming.
+
+The only module that knows how a search proceeds. A trial that is over budget is told its footprint
+as constraints and never trained. Random choices depend on the study's seed and the trial's draw
+(see ``samplers``), so an interrupted and resumed study ends like one that ran through.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from autotiny.base_model import BaseModel, read_base_model
+from autotiny.budget.limits import Budget
+from autotiny.candidate import Candidate
+from autotiny.compression.sensitivity import Sensitivity
+from autotiny.errors import CandidateError, InputError
+from autotiny.evaluation import device_accuracy
+from autotiny.networks.graph import Network, fold_batch_norm
+from autotiny.pipeline import Pipeline, Spending, representative_samples
+from autotiny.runtimes import get_runtime
+from autotiny.runtimes._base import Runtime
+from autotiny.study import once
+from autotiny.study.config import StudyConfig
+from autotiny.study.front import TrialRecord, feasible, pareto_front
+from autotiny.study.once import build_base_network
+from autotiny.study.progress import OnProgress, Progress
+from autotiny.study.recording import record_rejected, record_scored
+from autotiny.study.sampling import (
+    MOST_ANCHORS,
+    anchor_parameters,
+    fixed_parameters,
+    quiet_optuna,
+    suggest,
+)
+from autotiny.study.seeds import Purpose, seed_for
+from autotiny.study.storage import StudyFolder, device_key, record_from_trial
+from autotiny.study.trust import is_trusted, require_trusted, sign
+from autotiny.tasks import Task, load_task, runs_code
+
+#: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
+#: errors, or many candidates of which each cannot be finished for a reason of its own.
+_MOST_ERRORS, _MOST_LOST = 3, 25
+#: How often a candidate is tried whose process is killed every time.
+_MOST_ATTEMPTS = 3
+
+
+class Search:
+    """One study, open for searching or looking."""
+
+    def __init__(self, folder: StudyFolder, config: StudyConfig, *, trusted: bool = False) -> None:
+        # As it is read back from disk: caches are keyed by what it holds, to the last detail.
+        self.config = StudyConfig.model_validate(config.model_dump(mode="json"))
+        self.folder, self._trusted = folder, trusted
+        self._optuna = folder.open_optuna()
+        self._found_anchors: list[dict[str, Any]] | None = None
+
+    @classmethod
+    def create(cls, config: StudyConfig) -> "Search":
+        """Start a new study; its data is loaded and checked before anything is written.
+
+        Raises:
+            InputError: If the data is bad, the study exists, or its folder cannot be written.
+        """
+        import autotiny
+
+        task = load_task(config.data, seed=config.seed)
+        known: dict[str, Any] = {
+            "fingerprint": task.fingerprint,
+            "arrays": task.digests,
+            "version": autotiny.__version__,
+        }
+        if config.model is None:
+            build_base_network(task, config.space)
+        else:
+            from autotiny.readers.keras_file import model_fingerprint
+
+            known["model_sha256"] = model_fingerprint(config.model)
+            samples = representative_samples(task, config.seed)
+            read_base_model(config.model, known["model_sha256"], task, samples)
+        config = config.model_copy(update=known)
+        search = cls(StudyFolder.create(config), config)
+        search.__dict__["task"] = task
+        sign(search.folder.path, config.data, config.fingerprint)
+        return search
+
+    @classmethod
+    def open(cls, name: str, *, trusted: bool = False) -> "Search":
+        """Open an existing study.
+
+        Args:
+            name: Of the study.
+            trusted: Code that the study names may run, from now on.
+
+        Raises:
+            InputError: If there is none or it is damaged.
+        """
+        folder = StudyFolder.open(name)
+        return cls(folder, folder.config(), trusted=trusted)
+
+    @cached_property
+    def task(self) -> Task:
+        """The study's data.
+
+        Raises:
+            InputError: If it is no longer the data the study was started with, or would come from
+                code that a study of another machine names.
+        """
+        facts = (self.config.data, self.config.fingerprint)
+        if self._trusted:
+            sign(self.folder.path, *facts)
+        elif runs_code(self.config.data):
+            require_trusted(self.folder.path, *facts)
+        task = load_task(self.config.data, seed=self.config.seed)
+        if task.fingerprint != self.config.fingerprint:
+            now, was = task.digests, self.config.arrays
+            changed = [
+                f"{name} is {digest} and was {was[name]}"
+                for name, digest in now.items()
+                if was.get(name, digest) != digest
+            ]
+            raise InputError(
+                f"A study must go on with the data it was started with; {self.config.data!r} has "
+                f"changed: {'; '.join(changed) or 'its class names differ'} (shape and SHA-256)."
+            )
+        return task
+
+    @cached_property
+    def base_network(self) -> Network:
+        """The base model's layers; trains nothing."""
+        if self.config.model is None:
+            return build_base_network(self.task, self.config.space)
+        return self.base_model().network
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What the study's models run in; those from elsewhere where they cannot crash us."""
+        facts = (self.config.data, self.config.fingerprint)
+        trusted = self._trusted or is_trusted(self.folder.path, *facts)
+        return get_runtime(self.config.runtime, trusted=trusted)
+
+    def records(self) -> list[TrialRecord]:
+        """Return every finished trial, in order."""
+        import optuna
+
+        attributes = self._optuna.user_attrs
+        complete = self._trials(optuna.trial.TrialState.COMPLETE)
+        with self.folder.readable():
+            return [record_from_trial(trial, attributes) for trial in complete]
+
+    def _trials(self, state: Any) -> list[Any]:
+        """Return the Optuna trials of one state, in order."""
+        with self.folder.readable():
+            return list(self._optuna.get_trials(deepcopy=False, states=(state,)))
+
+    def record(self, number: int) -> TrialRecord:
+        """Return one finished trial.
+
+        Raises:
+            InputError: If there is none of that number.
+        """
+        records = self.records()
+        for record in records:
+            if record.number == number:
+                return record
+        have = f"0..{records[-1].number}" if records else "none yet"
+        raise InputError(
+            f"A trial must have finished in study {self.folder.name!r}; got {number}, "
+            f"there are {have}."
+        )
+
+    def front(
+        self, budget: Budget | None = None, records: Sequence[TrialRecord] | None = None
+    ) -> list[TrialRecord]:
+        """Return the front of trials under a budget, scored by the runtime.
+
+        Members are scored in the target's own runtime, which may move them; that is repeated until
+        every member of the front has such a score.
+
+        Args:
+            budget: The study's own by default.
+            records: The study's own by default.
+        """
+        budget = budget or self.config.budget
+        records = self.records() if records is None else records
+        while True:
+            front = pareto_front(feasible(records, budget), self.config.objectives)
+            unscored = {record.number for record in front if record.device_accuracy is None}
+            if not unscored:
+                return front
+            records = [self._scored(r) if r.number in unscored else r for r in records]
+
+    def _scored(self, record: TrialRecord) -> TrialRecord:
+        """Return a trial with its score in the runtime, which is kept."""
+        score = self.device_score(record)
+        self._optuna.set_user_attr(device_key(record.number), score)
+        return dataclasses.replace(record, device_accuracy=score)
+
+    def device_score(self, record: TrialRecord) -> float:
+        """Return a trial's validation accuracy in the target's runtime, measured if not known.
+
+        Raises:
+            InputError: If the trial was never trained or its files are gone.
+        """
+        if record.device_accuracy is not None:
+            return record.device_accuracy
+        model, image = (self.folder.get_artifact(record, kind) for kind in ("model", "image"))
+        return device_accuracy(self.runtime, model, image, self.task.validation)
+
+    def run(self, *, trials: int | None = None, on_progress: OnProgress = lambda _: None) -> None:
+        """Search until the study has the asked number of trials or its time is up.
+
+        Args:
+            trials: How many trials the study shall have in all; the stored number by default.
+            on_progress: Told whenever something happened.
+
+        Raises:
+            KeyboardInterrupt: On Ctrl-C; every finished trial is stored.
+            Exception: What stopped a candidate, if too many in a row were stopped.
+        """
+        total = trials or self.config.trials
+        with self.folder.lock():
+            self._close_interrupted()
+            started = time.monotonic()
+            pipeline: Pipeline | None = None
+            lost = odd = 0  # failures in a row: of candidates, and unforeseen ones
+            while (done := len(self.records())) < total:
+                timeout = self.config.timeout_s
+                if timeout is not None and time.monotonic() - started > timeout:
+                    break
+                pipeline = pipeline or self.pipeline(on_progress)
+                try:
+                    record = self._trial(pipeline, on_progress)
+                except Exception as error:
+                    lost += 1
+                    odd = 0 if isinstance(error, CandidateError) else odd + 1
+                    if lost >= _MOST_LOST or odd >= _MOST_ERRORS:
+                        raise
+                    on_progress(Progress("error", done, total, error=str(error)))
+                    continue
+                lost = odd = 0
+                on_progress(Progress("trial", done + 1, total, record))
+
+    def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
+        """Return the candidates' road; base model and sensitivity come from the cache if there."""
+        base = self.base_model(on_progress)
+        return Pipeline(
+            self.task,
+            base,
+            self._sensitivity(base, on_progress),
+            self.runtime,
+            self._spending(),
+            seed=self.config.seed,
+            batch_size=self.config.space.training.batch_size,
+        )
+
+    def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
+        """Return the sensitivity table of the base model."""
+        return self._sensitivity(self.base_model(on_progress), on_progress)
+
+    def _spending(self) -> Spending:
+        config = self.config
+        limit = config.budget.arena_limit(
+            overhead_ram_bytes=self.runtime.overhead_ram_bytes(config.device),
+            app_ram_bytes=config.app_ram_bytes,
+        )
+        return Spending(
+            config.device, config.app_flash_bytes, config.app_ram_bytes, limit, config.budget
+        )
+
+    def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
+        """Return the base model: trained, or the user's own; from the cache if it is there.
+
+        Raises:
+            InputError: If the user's own is no longer the one the study was started with.
+        """
+        return once.base_model(self.config, self.task, self.folder.cache, on_progress)
+
+    def _sensitivity(self, base: BaseModel, on_progress: OnProgress) -> tuple[Sensitivity, ...]:
+        network, _ = fold_batch_norm(base.network, base.weights)
+        options = self.runtime.precision_costs(network, self.config.device).options
+        return once.sensitivity(
+            self.config, self.task, base, options, self.folder.cache, on_progress
+        )
+
+    def _close_interrupted(self) -> None:
+        """Close trials that a killed process left running, and have their draws tried again.
+
+        Their parameters come again by themselves, since the sampler is seeded by the draw.
+        """
+        import optuna
+
+        from autotiny.study.samplers import ATTEMPT, DRAW, INTERRUPTED, RETRY_OF, draw_of
+
+        trials = self._optuna.get_trials(deepcopy=False)
+        repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+        for trial in self._trials(optuna.trial.TrialState.RUNNING):
+            killed = INTERRUPTED not in trial.user_attrs
+            attempt = int(trial.user_attrs.get(ATTEMPT, 1)) + killed
+            again = {DRAW: draw_of(trial, trials), RETRY_OF: trial.number, ATTEMPT: attempt}
+            if attempt > _MOST_ATTEMPTS:
+                reason = f"its process was killed {_MOST_ATTEMPTS} times"
+                # Optuna's own object of a trial that another process began.
+                optuna.trial.Trial(self._optuna, trial._trial_id).set_user_attr("error", reason)
+            elif trial.number not in repeated:
+                # Before the old one is closed: a kill between the two must not lose the draw.
+                self._optuna.enqueue_trial({}, user_attrs=again)
+            self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+    def errors(self) -> int:
+        """Return how many candidates ended in an error: they count as drawn, not as trials."""
+        import optuna
+
+        failed = self._trials(optuna.trial.TrialState.FAIL)
+        return sum("error" in trial.user_attrs for trial in failed)
+
+    def _anchors(self, pipeline: Pipeline) -> list[dict[str, Any]]:
+        """Return the first candidates; they depend on the study alone, so they are found once."""
+
+        def fits(parameters: dict[str, Any]) -> bool:
+            fixed = fixed_parameters(self.config.space)
+            prepared = pipeline.prepare(Candidate.from_parameters(fixed | parameters))
+            return self.config.budget.fits(prepared.artifact.footprint)
+
+        if self._found_anchors is None:
+            self._found_anchors = anchor_parameters(self.config.space, fits)
+        return self._found_anchors
+
+    def _sampler(self, pipeline: Pipeline) -> Any:
+        """Return what proposes the candidates of this study."""
+        from autotiny.study.samplers import StudySampler
+
+        def anchor(draw: int) -> dict[str, Any] | None:
+            if draw >= MOST_ANCHORS:
+                return None
+            anchors = self._anchors(pipeline)
+            return anchors[draw] if draw < len(anchors) else None
+
+        return StudySampler(self.config.sampler, self.config.seed, anchor)
+
+    def _trial(self, pipeline: Pipeline, on_progress: OnProgress) -> TrialRecord:
+        import optuna
+
+        from autotiny.study.samplers import INTERRUPTED
+
+        with quiet_optuna():
+            self._optuna.sampler = sampler = self._sampler(pipeline)
+            trial = self._optuna.ask()
+            candidate = Candidate.from_parameters(suggest(trial, self.config.space))
+        draw = sampler.draw(self._optuna, trial)
+        try:
+            prepared = pipeline.prepare(candidate)
+            if not self.config.budget.fits(prepared.artifact.footprint):
+                values = record_rejected(trial, self.config, prepared)
+            else:
+                epochs = prepared.candidate.epochs + prepared.grid_epochs
+                scored = pipeline.finish(
+                    prepared,
+                    seed=seed_for(self.config.seed, draw, Purpose.TRAINING),
+                    on_epoch=lambda epoch, _: on_progress(Progress("train", epoch, epochs)),
+                )
+                values = record_scored(trial, self.config, self.folder, prepared, scored)
+        except KeyboardInterrupt:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
+        except Exception as error:
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+            self._optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
+            raise
+        self._optuna.tell(trial, values)
+        return self.record(trial.number)

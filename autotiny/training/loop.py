@@ -1,0 +1,299 @@
+"""The training loop: an epoch is one call into TensorFlow.
+
+Distillation, pruning masks, weight grids and the learning-rate schedule all live inside one
+compiled ``tf.range`` loop over data that stays in memory. On networks of this size Keras ``fit``
+spends most of its time between steps; this spends none.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.compression.clustering import WeightLevels
+from autotiny.compression.distillation import Distillation, distillation_loss
+from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
+from autotiny.errors import DivergedError
+from autotiny.networks.graph import Network, Weights
+from autotiny.tasks._base import Split
+from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.training.forward import forward, in_batches, windows
+
+#: Share of the old value that a batch-norm statistic keeps each step.
+MOMENTUM = 0.95
+_BETA1, _BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What one training does.
+
+    Attributes:
+        epochs: Passes over the training split.
+        learning_rate: Adam's peak rate (Kingma and Ba 2015); decays to 0 by a half cosine.
+        batch_size: Samples a step.
+        seed: Of the order of samples.
+        sparsity: When weights become zero.
+        pruned: Kernels that this holds for; None is every prunable one.
+        distillation: How much of the loss is the teacher's.
+        patience: Epochs without a better validation score before stopping with the best weights;
+            None trains to the end and keeps the last.
+        levels: Kernel name to the values its weights are rounded to in the forward pass
+            (straight-through gradients, Bengio et al. 2013).
+        keep_zeros: Weights of pruned kernels that are zero at the start stay zero.
+    """
+
+    epochs: int
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    seed: int = 0
+    sparsity: SparsitySchedule = field(default_factory=SparsitySchedule)
+    pruned: tuple[str, ...] | None = None
+    distillation: Distillation = field(default_factory=Distillation)
+    patience: int | None = None
+    levels: Mapping[str, WeightLevels] = field(default_factory=dict)
+    keep_zeros: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What one training gave.
+
+    Attributes:
+        weights: Trained arrays; pruned weights are exactly zero.
+        losses: Mean training loss of each epoch.
+        validation_accuracy: Of each epoch, on the float model; empty without ``patience``.
+    """
+
+    weights: Weights
+    losses: tuple[float, ...]
+    validation_accuracy: tuple[float, ...]
+
+
+def train(
+    network: Network,
+    weights: Weights,
+    split: Split,
+    settings: TrainingSettings,
+    *,
+    teacher_logits: NDArray[np.float32] | None = None,
+    validation: Split | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> TrainingResult:
+    """Train a network from the given weights.
+
+    Args:
+        network: Layers in order.
+        weights: Where to start: inherited or freshly initialised.
+        split: Samples to fit.
+        settings: Epochs, rates, sparsity, distillation, weight levels.
+        teacher_logits: The teacher's outputs on ``split``, ``(n, classes)``; needed for alpha > 0.
+        validation: Scored after each epoch when ``settings.patience`` is set.
+        on_epoch: Called with the epoch's number (from 1) and mean loss.
+
+    Raises:
+        ValueError: If alpha is above 0 and no teacher's outputs are given.
+        DivergedError: If the loss or a weight is not finite.
+    """
+    if settings.distillation.alpha > 0 and teacher_logits is None:
+        raise ValueError("Distillation needs the teacher's outputs.")
+    batch = min(settings.batch_size, len(split))
+    tf = prepare_tensorflow(settings.seed)
+    steps = len(split) // batch
+    loop = _Loop(tf, network, weights, settings, steps)
+    x, y = loop.inputs(split.x), tf.constant(split.y)
+    teacher = None if teacher_logits is None else tf.constant(teacher_logits)
+    rng = np.random.default_rng(settings.seed)
+    losses: list[float] = []
+    scores: list[float] = []
+    best: tuple[float, Weights] = (-1.0, weights)
+    for epoch in range(settings.epochs):
+        order = rng.permutation(len(split))[: steps * batch].reshape(steps, batch)
+        loss = loop.epoch(x, y, teacher, tf.constant(order), tf.constant(epoch * steps))
+        losses.append(float(loss))
+        if not math.isfinite(losses[-1]):
+            raise DivergedError(
+                f"Training diverged: the loss of epoch {epoch + 1} of {settings.epochs} is "
+                f"{losses[-1]} (learning rate {settings.learning_rate:g})."
+            )
+        if on_epoch:
+            on_epoch(epoch + 1, losses[-1])
+        if settings.patience is not None and validation is not None:
+            scores.append(loop.accuracy(validation))
+            if scores[-1] > best[0]:
+                best = (scores[-1], loop.weights())
+            elif epoch - int(np.argmax(scores)) >= settings.patience:
+                break
+    final = best[1] if settings.patience is not None and scores else loop.weights()
+    for name, array in final.items():
+        if not np.isfinite(array).all():
+            raise DivergedError(f"Training diverged: {name} holds a value that is not finite.")
+    return TrainingResult(final, tuple(losses), tuple(scores))
+
+
+class _Loop:
+    """Variables and compiled functions of one training.
+
+    All trained arrays lie in one vector, all batch-norm statistics in another: what is done to
+    every array is then one operator a step instead of one per array.
+    """
+
+    def __init__(
+        self, tf: Any, network: Network, weights: Weights, settings: TrainingSettings, steps: int
+    ) -> None:
+        self._tf, self._network, self._settings = tf, network, settings
+        self._shapes = {name: array.shape for name, array in weights.items()}
+        self._statistics = [n for n in weights if n.endswith(("/mean", "/variance"))]
+        self._trained = [name for name in weights if name not in self._statistics]
+        self._vector = tf.Variable(_joined(weights, self._trained))
+        self._moments = [tf.Variable(tf.zeros_like(self._vector)) for _ in range(2)]
+        self._running = tf.Variable(_joined(weights, self._statistics))
+        pruning = settings.sparsity.final > 0
+        chosen = prunable(network) if settings.pruned is None else settings.pruned
+        self._masked = chosen if pruning or settings.keep_zeros else ()
+        allowed = {name: np.ones(weights[name].shape, np.float32) for name in self._trained}
+        if settings.keep_zeros:
+            allowed |= {n: (weights[n] != 0).astype(np.float32) for n in self._masked}
+        self._allowed = _joined(allowed, self._trained)
+        self._mask = tf.Variable(self._allowed)
+        self._total = settings.epochs * steps
+        self._schedule = settings.sparsity.steps(self._total) if self._masked and pruning else None
+        self._cut_out = False
+        self.epoch = tf.function(self._epoch)
+        self._predict = tf.function(self._infer, reduce_retracing=True)
+
+    def inputs(self, x: NDArray[np.float32]) -> Any:
+        """Return samples as ``epoch`` takes them."""
+        cut = windows(self._tf, self._network, x)
+        self._cut_out = cut is not None
+        return cut if self._cut_out else self._tf.constant(x)
+
+    def weights(self) -> Weights:
+        return {name: tensor.numpy() for name, tensor in self._arrays().items()}
+
+    def accuracy(self, split: Split) -> float:
+        outputs = in_batches(self._predict, split.x)
+        return float((outputs.argmax(axis=1) == split.y).mean())
+
+    def _infer(self, x: Any) -> Any:
+        return forward(self._network, self._effective(), x)[0]
+
+    def _epoch(self, x: Any, y: Any, teacher: Any, order: Any, first: Any) -> Any:
+        tf = self._tf
+        total = tf.constant(0.0)
+        for i in tf.range(tf.shape(order)[0]):
+            rows = order[i]
+            taught = None if teacher is None else tf.gather(teacher, rows)
+            total += self._step(tf.gather(x, rows), tf.gather(y, rows), taught, first + i)
+        return total / tf.cast(tf.shape(order)[0], tf.float32)
+
+    def _step(self, x: Any, y: Any, teacher: Any, step: Any) -> Any:
+        tf = self._tf
+        if self._schedule is not None:
+            self._prune(step)
+        with tf.GradientTape() as tape:
+            outputs, statistics = forward(
+                self._network, self._effective(), x, training=True, cut_out=self._cut_out
+            )
+            loss = distillation_loss(outputs, y, teacher, self._settings.distillation)
+        self._apply(tape.gradient(loss, self._vector), step)
+        if statistics:
+            batch = tf.concat([statistics[name] for name in self._statistics], 0)
+            self._running.assign(self._running * MOMENTUM + batch * (1 - MOMENTUM))
+        if self._masked:
+            self._vector.assign(self._vector * self._mask)
+        return loss
+
+    def _arrays(self) -> dict[str, Any]:
+        """Return every array as a tensor of its own shape."""
+        tf, arrays = self._tf, {}
+        groups = ((self._vector, self._trained), (self._running, self._statistics))
+        for vector, names in groups:
+            sizes = [math.prod(self._shapes[name]) for name in names]
+            parts = tf.split(vector, sizes) if names else []
+            for name, part in zip(names, parts, strict=True):
+                arrays[name] = tf.reshape(part, self._shapes[name])
+        return arrays
+
+    def _effective(self) -> dict[str, Any]:
+        """Return the weights as the forward pass sees them: on their grid, where they have one."""
+        tensors = self._arrays()
+        for name, levels in self._settings.levels.items():
+            tensors[name] = _straight_through(self._tf, tensors[name], levels)
+        return tensors
+
+    def _apply(self, gradient: Any, step: Any) -> None:
+        """Adam with a half-cosine rate; the fused operator is what keeps a step short."""
+        tf = self._tf
+        done = tf.cast(step, tf.float32)
+        rate = self._settings.learning_rate * 0.5 * (1 + tf.cos(np.pi * done / self._total))
+        first, second = self._moments
+        tf.raw_ops.ResourceApplyAdam(
+            var=self._vector.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=tf.pow(_BETA1, done + 1),
+            beta2_power=tf.pow(_BETA2, done + 1),
+            lr=rate,
+            beta1=_BETA1,
+            beta2=_BETA2,
+            epsilon=_ADAM_EPSILON,
+            grad=gradient,
+        )
+
+    def _prune(self, step: Any) -> None:
+        """Update the masks when tfmot's schedule says so."""
+        tf = self._tf
+        assert self._schedule is not None
+        due, sparsity = self._schedule(step)
+        # Its frequency may pass over the end; waiting for the last step would leave no recovery.
+        last = tf.equal(step, self._total - 1)
+        due = due | tf.equal(step, self._schedule.end_step) | last
+        final = self._settings.sparsity.final
+        arrived = last | (sparsity >= tf.constant(final, tf.float32))
+
+        def kept(kernel: Any) -> Any:
+            """Return 1 for exactly as many of the largest weights as shall stay."""
+            magnitude = tf.reshape(tf.abs(kernel), [-1])
+            size = int(magnitude.shape[0])
+            keep = tf.maximum(1, tf.cast(tf.round(size * (1 - sparsity)), tf.int32))
+            # Single precision rounds some counts otherwise than the footprint's mask does.
+            keep = tf.where(arrived, kept_count(size, final), keep)
+            order = tf.argsort(magnitude, direction="DESCENDING", stable=True)
+            ranks = tf.scatter_nd(order[:, None], tf.range(size), [size])
+            return tf.cast(ranks < keep, tf.float32)
+
+        def update() -> Any:
+            arrays = self._arrays()
+            parts = [
+                kept(arrays[name])
+                if name in self._masked
+                else tf.ones(math.prod(self._shapes[name]))
+                for name in self._trained
+            ]
+            self._mask.assign(tf.concat(parts, 0) * self._allowed)
+            return tf.constant(0)
+
+        tf.cond(due, update, lambda: tf.constant(0))
+
+
+def _joined(arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]) -> Any:
+    """Return the named arrays as one vector."""
+    flat = [arrays[name].ravel() for name in names]
+    return np.concatenate(flat).astype(np.float32) if flat else np.zeros(0, np.float32)
+
+
+def _straight_through(tf: Any, kernel: Any, grid: WeightLevels) -> Any:
+    """Round to the nearest level; gradients pass through as if nothing had happened."""
+    levels = grid.levels
+    axes = list(range(len(kernel.shape) - 1)) if grid.per_channel else None
+    scale = tf.reduce_max(tf.abs(kernel), axis=axes, keepdims=True) + 1e-12
+    middles = tf.constant((levels[1:] + levels[:-1]) / 2)
+    nearest = tf.gather(
+        tf.constant(levels), tf.searchsorted(middles, tf.reshape(kernel / scale, [-1]))
+    )
+    rounded = tf.reshape(nearest, kernel.shape) * scale
+    return kernel + tf.stop_gradient(rounded - kernel)

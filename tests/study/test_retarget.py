@@ -1,0 +1,56 @@
+"""Trials on another device: what its memory has room for is kept."""
+
+import dataclasses
+
+import pytest
+
+from autotiny.budget.limits import Budget
+from autotiny.devices import load_device
+from autotiny.study.retarget import records_on, repacked
+from autotiny.study.search import Search
+
+
+@pytest.fixture
+def search(study):
+    return Search.open("tiny")
+
+
+def test_the_studys_own_target_changes_nothing(search):
+    assert records_on(search, search.config.device, search.config.budget) == search.records()
+
+
+def test_outputs_stay_and_sizes_follow_the_target(search):
+    target = load_device("stm32l4r5zi").to_target()
+    moved = records_on(search, target, Budget())
+    assert [r.number for r in moved] == [r.number for r in search.records()]
+    for record, before in zip(moved, search.records(), strict=True):
+        assert record.footprint.latency_s is not None
+        assert record.footprint.runtime_bytes != before.footprint.runtime_bytes
+        assert (record.accuracy, record.parameters) == (before.accuracy, before.parameters)
+    _, image = repacked(search, moved[0], target, Budget())
+    model = search.folder.get_artifact(moved[0], "model")
+    x = search.task.validation.x[:20]
+    from autotiny.evaluation import device_outputs
+
+    for other in (image, model):
+        outputs = device_outputs(search.runtime, model, other, x).quantised
+        assert (outputs == device_outputs(search.runtime, model, image, x).quantised).all()
+
+
+@pytest.mark.parametrize("way", ["budget", "free"])
+def test_a_choice_of_encoding_keeps_the_ram_there_is(search, way, monkeypatch):
+    """What the packer is told; what it makes of that is its own tests' matter."""
+    told = []
+    record = search.records()[0]
+    record = dataclasses.replace(record, parameters={"encoding_ram": way})
+    pack = search.runtime.pack
+
+    def spied(model, target, **options):
+        told.append(options)
+        return pack(model, target, **options)
+
+    monkeypatch.setattr(search.runtime, "pack", spied)
+    target = load_device("stm32l4r5zi").to_target()
+    repacked(search, record, target, Budget(ram_bytes=20_000))
+    overhead = search.runtime.overhead_ram_bytes(target)
+    assert told == [{"arena_limit": 20_000 - overhead, "grow_arena": way == "budget"}]
