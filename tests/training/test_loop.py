@@ -55,12 +55,12 @@ def test_same_seed_same_bits_in_this_process_and_in_others():
     first = digest(short_training().weights)
     assert digest(short_training().weights) == first
     assert digest(short_training(seed=4).weights) != first
-    program = "import test_training as t; print(t.digest(t.short_training().weights))"
-    here = str(Path(__file__).parents[1])
+    program = "import test_loop as t; print(t.digest(t.short_training().weights))"
+    paths = [str(folder) for folder in (Path(__file__).parent, Path(__file__).parents[1])]
     # Two of them, since a search in this process may have decided on the number of threads.
     others = {
         subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.path.insert(0, {here!r}); {program}"],
+            [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}; {program}"],
             capture_output=True, text=True, check=True,
         ).stdout
         for _ in range(2)
