@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from autotiny.candidate import BaseTraining
 from autotiny.errors import InputError
 from autotiny.lowering import Ranges, activation_ranges
-from autotiny.networks.graph import Dense, Network, Weights, fold_batch_norm, initial_weights
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.initial import initial_weights
+from autotiny.networks.layers import Dense
 from autotiny.tasks._base import Task
 
 

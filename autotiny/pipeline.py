@@ -28,8 +28,8 @@ from autotiny.compression.width import cut
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
-from autotiny.lowering._float_writer import INPUT
-from autotiny.networks.graph import Network, Weights, fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed, Runtime, Target
 from autotiny.tasks._base import Task

@@ -28,7 +28,7 @@ def searched(options: dict[str, Any]) -> tuple[list[Any], float]:
 def smallest_base_flash() -> int:
     """Return the flash of the smallest family's base model on the digits, dense int8."""
     from autotiny.lowering import lower, unit_ranges
-    from autotiny.networks.graph import initial_weights
+    from autotiny.networks.initial import initial_weights
     from autotiny.runtimes import Target, get_runtime
     from autotiny.study.once import build_base_network
     from autotiny.study.space_files import parse_space, read_space, space_names

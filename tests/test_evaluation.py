@@ -16,7 +16,7 @@ from autotiny.evaluation import (
     mean_kl_divergence,
 )
 from autotiny.lowering import activation_ranges, lower
-from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.runtimes import get_runtime
 
 LOGITS = arrays.arrays(np.float32, (6, 4), elements=st.floats(-50, 50, width=32))

@@ -15,7 +15,7 @@ from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import DivergedError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import activation_ranges
-from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.precision import LayerPrecision
 from autotiny.pipeline import Pipeline, Spending, representative_samples
 from autotiny.runtimes import get_runtime
@@ -191,7 +191,7 @@ import numpy as np
 from autotiny.base_model import BaseModel
 from autotiny.study.once import build_base_network
 from autotiny.lowering import unit_ranges
-from autotiny.networks.graph import initial_weights
+from autotiny.networks.initial import initial_weights
 from autotiny.pipeline import Pipeline, Spending
 from autotiny.runtimes import Target, get_runtime
 from autotiny.candidate import Candidate

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.networks.graph import Dense, DepthwiseConv2D, Network, Weights
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.layers import Dense, DepthwiseConv2D
 
 #: Smaller kernels are left alone: a pruned tensor's bit mask, header and DECODE operator would
 #: cost more bytes than its zeros save.

@@ -3,13 +3,14 @@
 import contextlib
 import io
 import logging
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.lowering._quantise import _quiet
 from autotiny.quiet import captured_stderr
 from autotiny.tflite.inline import inline_constants
 
@@ -150,3 +151,16 @@ def _ranges(float_model: bytes, samples: NDArray[np.float32]) -> dict[str, dict[
         }
         for name, smallest, largest in zip(floats.values(), low, high, strict=True)
     }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        # Its progress bar goes to whatever Python has for standard error.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logging.disable(before)

@@ -1,140 +1,135 @@
-"""Quantise a float .tflite layer by layer with ai-edge-quantizer."""
+"""Write a network as a quantised .tflite, layer by layer under a precision plan.
 
-import contextlib
-import io
-import logging
-import re
-import warnings
-from collections.abc import Iterator, Mapping
+Weights are symmetric: one scale a tensor for dense and clustered kernels, one a channel otherwise.
+Biases have the scales of input and kernel (Jacob et al. 2018, section 2.4). A tensor that an
+operator needs otherwise than it is made goes through a QUANTIZE operator.
+"""
+
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from autotiny.errors import DivergedError
-from autotiny.lowering._float_writer import INPUT, write_float
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, Weights
+from autotiny.lowering._builder import Builder, Scales, batched
+from autotiny.lowering._ranges import Ranges
+from autotiny.lowering._scales import TensorScales
+from autotiny.lowering.operators import Constant, operator_of
+from autotiny.networks.graph import INPUT, Network, Weights
+from autotiny.networks.layers import Dense, Layer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
-from autotiny.quiet import captured_stderr
-from autotiny.tflite.inline import inline_constants
-from autotiny.tflite.litert import litert_interpreter
 
-#: Samples that run at once: more gain no time, and every activation of the batch is in memory.
-_BATCH = 64
-
-#: Tensor name to its smallest and largest value.
-Ranges = Mapping[str, tuple[float, float]]
+#: A kernel of zeros still has a scale.
+_LEAST_BOUND = np.float32(1e-9)
 
 
-def unit_ranges(network: Network) -> Ranges:
-    """Return a range of -1..1 for every tensor: enough to know a candidate's size."""
-    return dict.fromkeys((INPUT, *(layer.name for layer in network.layers)), (-1.0, 1.0))
-
-
-def activation_ranges(network: Network, weights: Weights, samples: NDArray[np.float32]) -> Ranges:
-    """Return the range of the input and of every layer's output over ``samples``.
-
-    Samples run in batches, which is what makes calibration take milliseconds. A tensor that is
-    always zero gets 0..1: any scale gives zero, and kernels refuse one close to zero.
+def write_quantised(
+    network: Network, weights: Weights, plan: PrecisionPlan, ranges: Ranges
+) -> bytes:
+    """Return the quantised .tflite: int8 input and output, batch 1, one signature.
 
     Args:
-        network: Layers in order.
-        weights: Their arrays.
-        samples: Representative data set, shape ``(n, *input_shape)``, from the training split.
-
-    Raises:
-        DivergedError: If a layer's output is not finite.
+        network: Without batch norm.
+        weights: Its arrays.
+        plan: Bits per layer.
+        ranges: Smallest and largest value of the input and of every layer's output.
     """
-    names = (INPUT, *(layer.name for layer in network.layers))
-    lows, highs = [], []
-    for start in range(0, len(samples), _BATCH):
-        batch = samples[start : start + _BATCH]
-        tensors = [batch, *_layer_outputs(network, weights, batch)]
-        lows.append([float(values.min()) for values in tensors])
-        highs.append([float(values.max()) for values in tensors])
-    ranges = {}
-    for name, low, high in zip(names, np.min(lows, axis=0), np.max(highs, axis=0), strict=True):
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise DivergedError(f"The output of layer {name} is not finite: its weights diverged.")
-        ranges[name] = (float(low), float(high)) if low < 0 or high > 0 else (0.0, 1.0)
-    return ranges
+    return _Writer(network, weights, plan, ranges).write()
 
 
-def _layer_outputs(
-    network: Network, weights: Weights, batch: NDArray[np.float32]
-) -> list[NDArray[np.float32]]:
-    model = write_float(network, weights, batch=len(batch), all_outputs=True)
-    interpreter = litert_interpreter(model)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], batch)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+class _Writer:
+    def __init__(
+        self, network: Network, weights: Weights, plan: PrecisionPlan, ranges: Ranges
+    ) -> None:
+        self._network, self._weights, self._plan = network, weights, plan
+        self._scales = TensorScales(network, plan, ranges)
+        self._builder = Builder()
+        self._tensors: dict[tuple[str, Scales], int] = {}
+
+    def write(self) -> bytes:
+        network, made = self._network, self._scales.made
+        source = self._activation(INPUT, made[INPUT])
+        for layer, before, _ in network.walk():
+            operator = operator_of(layer, before, self._weights)
+            needed = self._scales.needed(layer)
+            inputs = [self._as(n, s) for n, s in zip(layer.inputs, needed, strict=True)]
+            inputs += self._constants(layer, operator.constants, needed[0])
+            output = self._activation(layer.name, made[layer.name])
+            self._builder.add_operator(operator.code, inputs, output, operator.options)
+        edge = made[network.output]
+        target = edge if edge.bits == 8 else self._scales.narrow(network.output)
+        return self._builder.finish([source], [self._as(network.output, target)])
+
+    def _activation(self, name: str, scales: Scales, suffix: str = "") -> int:
+        shape = batched(self._network.shapes[name])
+        tensor = self._builder.add_tensor(f"{name}{suffix}", shape, scales=scales)
+        self._tensors[name, scales] = tensor
+        return tensor
+
+    def _as(self, name: str, scales: Scales) -> int:
+        """Return a tensor under these scales, converted if it is not made so."""
+        if (name, scales) in self._tensors:
+            return self._tensors[name, scales]
+        source = self._tensors[name, self._scales.made[name]]
+        suffix = f"/int{scales.bits}_{len(self._tensors)}"
+        target = self._activation(name, scales, suffix)
+        self._builder.add_operator(schema.BuiltinOperator.QUANTIZE, [source], target, None)
+        return target
+
+    def _constants(
+        self, layer: Layer, constants: tuple[Constant, ...], source: Scales
+    ) -> list[int]:
+        added = []
+        kernel = Scales((1.0,))
+        for constant in constants:
+            values, scales = constant.values, None
+            if constant.role == "kernel":
+                precision = self._plan.get(layer.name, INT8)
+                values, scales = _quantised_kernel(layer, constant, precision)
+                kernel = scales
+            elif constant.role == "bias":
+                values, scales = _quantised_bias(values, source, kernel)
+            elif constant.role == "values":
+                scales = Scales((_scale(np.abs(values).max(), 8),))
+                values = _rounded(values, np.float32(scales.scales[0]), 8)
+            name = f"{layer.name}/{constant.kind}"
+            added.append(self._builder.add_tensor(name, values.shape, values, scales))
+        return added
 
 
-def quantise(float_model: bytes, network: Network, plan: PrecisionPlan, ranges: Ranges) -> bytes:
-    """Apply a precision plan to a float .tflite and return the quantised one."""
-    from ai_edge_quantizer import quantizer
-
-    statistics = {
-        name: {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
-        for name, (low, high) in ranges.items()
-    }
-    # The quantiser reports on stdout and warns about models without names of its own.
-    with contextlib.redirect_stdout(io.StringIO()), _quiet(), captured_stderr():
-        worker = quantizer.Quantizer(bytearray(float_model), _recipe(network, plan))
-        result = worker.quantize(statistics, enable_progress_report=False)
-    return inline_constants(bytes(result.quantized_model))
-
-
-def _recipe(network: Network, plan: PrecisionPlan) -> Any:
-    """One entry per layer, addressed by the exact name of its output tensor."""
-    from ai_edge_quantizer import qtyping, recipe_manager
-
-    names, granularity = qtyping.TFLOperationName, qtyping.QuantGranularity
-    operations = {
-        Conv2D: names.CONV_2D,
-        DepthwiseConv2D: names.DEPTHWISE_CONV_2D,
-        Dense: names.FULLY_CONNECTED,
-    }
-    manager = recipe_manager.RecipeManager()
-    manager.add_static_config(".*", names.INPUT, 8, 8)
-    manager.add_static_config(".*", names.OUTPUT, 8, 8)
-    previous = INT8
-    for layer in network.layers:
-        # A pool works in its input's precision.
-        precision = previous if isinstance(layer, Pool2D) else plan.get(layer.name, INT8)
-        if isinstance(layer, Pool2D):
-            operation = {"max": names.MAX_POOL_2D, "average": names.AVERAGE_POOL_2D}[layer.kind]
-        else:
-            operation = operations[type(layer)]
-        manager.add_static_config(
-            f"(^|;){re.escape(layer.name)}(;|$)",
-            operation,
-            precision.activation_bits,
-            _grid_bits(precision),
-            # Per-tensor dense layers run on every TFLM, and save a scale and 8 B of arena a unit.
-            # Clustered weights keep few integers only under one scale.
-            granularity.TENSORWISE
-            if isinstance(layer, Dense) or precision.clustered
-            else granularity.CHANNELWISE,
-        )
-        previous = precision
-    return manager.get_quantization_recipe()
+def _quantised_kernel(
+    layer: Layer, constant: Constant, precision: LayerPrecision
+) -> tuple[NDArray[np.int8], Scales]:
+    # Per-tensor dense layers run on every TFLM, and save a scale and 8 B of arena a unit.
+    # Clustered weights keep few integers only under one scale, on the int8 grid.
+    values, axis = constant.values, constant.axis
+    whole = isinstance(layer, Dense) or precision.clustered
+    bits = 8 if precision.clustered else precision.weight_bits
+    axes = tuple(i for i in range(values.ndim) if whole or i != axis)
+    bounds = np.abs(values).max(axis=axes, keepdims=True)
+    steps = (np.maximum(bounds, _LEAST_BOUND) / np.float32(2 ** (bits - 1) - 1)).astype(np.float32)
+    scales = Scales(tuple(steps.ravel().tolist()), 0, bits, 0 if whole else axis)
+    return _rounded(values, steps, bits), scales
 
 
-def _grid_bits(precision: LayerPrecision) -> int:
-    """Clustered weights keep the int8 grid; their few values lie on it."""
-    return 8 if precision.clustered else precision.weight_bits
+def _quantised_bias(
+    values: NDArray[np.float32], source: Scales, kernel: Scales
+) -> tuple[NDArray[Any], Scales]:
+    steps = np.array(kernel.scales, np.float32) * np.float32(source.scales[0])
+    bits = 64 if source.bits == 16 else 32
+    whole = np.rint(values / steps).astype(np.float64)
+    limit = 2**31 - 1  # also in 64 bits: kernels may add up in 32
+    rounded = np.clip(whole, -limit, limit).astype(np.int64 if bits == 64 else np.int32)
+    return rounded, Scales(tuple(steps.tolist()), 0, bits)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
-    try:
-        # Its progress bar goes to whatever Python has for standard error.
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore", UserWarning)
-            yield
-    finally:
-        logging.disable(before)
+def _scale(bound: float, bits: int) -> float:
+    least = np.maximum(np.float32(bound), _LEAST_BOUND)
+    return float(np.float32(least / np.float32(2 ** (bits - 1) - 1)))
+
+
+def _rounded(values: NDArray[np.float32], steps: Any, bits: int) -> NDArray[np.int8]:
+    """Return the nearest integers; 8 bits leave -128 out, as TFLite's kernels assume."""
+    largest = 2 ** (bits - 1) - 1
+    smallest = -largest if bits == 8 else -largest - 1
+    return np.asarray(np.clip(np.rint(values / steps), smallest, largest), np.int8)

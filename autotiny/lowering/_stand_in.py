@@ -17,12 +17,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.lowering._float_writer import INPUT
-from autotiny.networks.graph import Conv2D, Dense, Network, Pool2D, Shape, Weights
+from autotiny.lowering._ranges import Ranges
+from autotiny.lowering._scales import moves_values
+from autotiny.networks.graph import INPUT, Network, Weights
+from autotiny.networks.layers import ActivatedLayer, Dense, PRelu, Shape, WeightLayer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
-
-Ranges = Mapping[str, tuple[float, float]]
-
 
 #: Largest output of the first layer: one that no range of samples is likely to equal.
 _UNUSUAL = 1.0371
@@ -45,17 +44,26 @@ def stand_in(
     shapes = network.weight_shapes()
     weights: Weights = {}
     ranges = {INPUT: input_range}
-    span = _span(input_range)
     for position, layer in enumerate(network.layers):
+        inputs = [ranges[name] for name in layer.inputs]
         top = _UNUSUAL + position / 64
-        if isinstance(layer, Pool2D):
-            ranges[layer.name] = (0.0, top)  # a pool's output has its input's scale
+        if moves_values(layer):
+            lows, highs = zip(*inputs, strict=True)
+            ranges[layer.name] = (min(lows), max(highs))
             continue
-        low = -(0.5 + position / 64) if layer.activation == "linear" else 0.0
+        linear = not isinstance(layer, ActivatedLayer) or layer.activation == "linear"
+        low = -(0.5 + position / 64) if linear else 0.0
         ranges[layer.name] = (low, top)
+        if isinstance(layer, PRelu):
+            name = f"{layer.name}/alpha"
+            values = (np.arange(math.prod(shapes[name])) % 127 + 1) / 127
+            weights[name] = values.reshape(shapes[name]).astype(np.float32)
+        if not isinstance(layer, WeightLayer):
+            continue
+        span = _span(inputs[0])
         largest = 254 * (top - low) / span * (1 + position / 64)
         name = f"{layer.name}/kernel"
-        axis = None if isinstance(layer, Dense) else 2 + isinstance(layer, Conv2D)
+        axis = None if isinstance(layer, Dense) else layer.channel_axis % len(shapes[name])
         precision = plan.get(layer.name, INT8)
         steps = _steps(shapes[name], axis, precision, zeros.get(name, 0), position)
         weights[name] = (steps * np.float32(largest)).astype(np.float32)
@@ -63,7 +71,6 @@ def stand_in(
         step = span / 255 * largest / 127
         bias = (np.arange(1, channels + 1) + 1000 * (position + 1)) * step
         weights[f"{layer.name}/bias"] = bias.astype(np.float32)
-        span = top - low
     return weights, ranges
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.readers._keras_graph import UnsupportedLayerError, fixed_shape
 from autotiny.readers.keras import network_from_keras

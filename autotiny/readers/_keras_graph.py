@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autotiny.errors import InputError
-from autotiny.networks.graph import Shape
+from autotiny.networks.layers import Shape
 
 
 class UnsupportedLayerError(InputError):

@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.lowering._float_writer import INPUT
-from autotiny.networks.graph import (
-    EPSILON,
-    Activation,
+from autotiny.networks.batch_norm import EPSILON
+from autotiny.networks.graph import INPUT, Weights
+from autotiny.networks.layers import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    FusedActivation,
     Layer,
     Pool2D,
     Shape,
     WeightLayer,
-    Weights,
-    output_shape,
 )
 from autotiny.readers._keras_graph import is_keras, unsupported
 
@@ -37,7 +35,7 @@ IGNORED = {
 #: Where activation functions are told apart: outside and inside every range of interest.
 _PROBE = np.concatenate([np.linspace(-9, 9, 73), [-1e-3, 1e-3, -0.05, 0.05]]).astype(np.float32)
 #: What an activation that follows another leaves of both.
-_COMPOSED: dict[tuple[Activation, Activation], Activation] = {
+_COMPOSED: dict[tuple[FusedActivation, FusedActivation], FusedActivation] = {
     ("linear", "relu"): "relu", ("linear", "relu6"): "relu6", ("relu", "relu"): "relu",
     ("relu", "relu6"): "relu6", ("relu6", "relu"): "relu6", ("relu6", "relu6"): "relu6",
 }  # fmt: skip
@@ -111,7 +109,7 @@ class Reader:
             _pair(layer.kernel_size),
             _pair(layer.strides),
             layer.padding,
-            "linear",
+            activation="linear",
         )
         self._add(layer, conv, layer.kernel, layer.bias)
         self._activate(layer, self._function(layer))
@@ -135,7 +133,7 @@ class Reader:
         if layer.depth_multiplier != 1:
             raise unsupported(layer, f"its depth multiplier is {layer.depth_multiplier}, not 1")
         return DepthwiseConv2D(
-            name, _pair(layer.kernel_size), _pair(layer.strides), layer.padding, "linear"
+            name, _pair(layer.kernel_size), _pair(layer.strides), layer.padding, activation="linear"
         )
 
     def _dense(self, layer: Any) -> None:
@@ -263,7 +261,7 @@ class Reader:
 
     def _append(self, layer: Any, ours: Layer) -> None:
         try:
-            self._shape = output_shape(ours, self._shape)
+            self._shape = ours.output_shape(self._shape)
         except ValueError as error:
             raise unsupported(layer, f"its shape is not one of ours ({error})") from None
         self._flat = isinstance(ours, Dense)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from autotiny.networks.graph import Network, Weights
+from autotiny.networks.graph import chain as connected
 from autotiny.readers._keras_graph import UnsupportedLayerError, chain, fixed_shape, unsupported
 from autotiny.readers._keras_layers import IGNORED, Reader
 
@@ -32,4 +33,4 @@ def network_from_keras(model: Any) -> tuple[Network, Weights]:
         last = layer if type(layer).__name__ not in IGNORED else last
     if not reader.ends_in_dense:
         raise unsupported(last or model, "the last layer that computes must be Dense")
-    return Network(reader.input_shape, tuple(reader.layers)), reader.weights
+    return connected(reader.input_shape, reader.layers), reader.weights

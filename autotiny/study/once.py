@@ -12,8 +12,9 @@ from autotiny.base_model import (
     train_base_model,
 )
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.families import build_network
-from autotiny.networks.graph import Network, fold_batch_norm, network_from_plain, network_to_plain
+from autotiny.networks.graph import Network, network_from_plain, network_to_plain
 from autotiny.networks.precision import LayerPrecision
 from autotiny.pipeline import representative_samples
 from autotiny.study.cache import StepCache

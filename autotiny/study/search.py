@@ -17,7 +17,8 @@ from autotiny.candidate import Candidate
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_accuracy
-from autotiny.networks.graph import Network, fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import Network
 from autotiny.pipeline import Pipeline, Spending, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Runtime

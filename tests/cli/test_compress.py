@@ -8,10 +8,11 @@ import pytest
 from helpers_networks import random_weights
 
 from autotiny.lowering import write_float
-from autotiny.networks.graph import Conv2D, Dense, Network, Pool2D
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Conv2D, Dense, Pool2D
 from autotiny.readers.keras_file import load_keras_file
 
-CNN = Network(
+CNN = chain(
     (8, 8, 1),
     (Conv2D("conv", 6, (3, 3)), Pool2D("pool", "average"), Dense("out", 3)),
 )
@@ -130,7 +131,10 @@ def test_bad_input(data, refused):
 
 def test_a_model_with_many_constants_has_them_where_tflm_reads_them(data, cli):
     """ai-edge-quantizer writes 256 KiB of constants and more behind the flatbuffer."""
-    wide = Network((8, 8, 1), (Dense("a", 1200, "relu"), Dense("b", 240, "relu"), Dense("out", 3)))
+    wide = chain(
+        (8, 8, 1),
+        (Dense("a", 1200, activation="relu"), Dense("b", 240, activation="relu"), Dense("out", 3)),
+    )
     (data / "m.tflite").write_bytes(write_float(wide, random_weights(wide)))
     code, _, err = cli("compress", "m.tflite", "--data", "data.npz", "--out", "fw")
     assert (code, err) == (0, "")
@@ -160,7 +164,7 @@ def test_files_that_cannot_be_run_sample_by_sample(data, refused):
 
 def test_weights_are_stored_as_the_ram_has_room_for(data, cli):
     """Nine in ten are zero: a mask saves flash, but the decoded weights take RAM."""
-    wide = Network((8, 8, 1), (Dense("a", 900, "relu"), Dense("out", 3)))
+    wide = chain((8, 8, 1), (Dense("a", 900, activation="relu"), Dense("out", 3)))
     weights = random_weights(wide)
     kernel = weights["a/kernel"].ravel()
     kernel[np.argsort(np.abs(kernel))[: kernel.size * 9 // 10]] = 0

@@ -13,7 +13,7 @@ from autotiny.compression.clustering import (
     snap,
     snap_clustered,
 )
-from autotiny.networks.graph import fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.precision import LayerPrecision
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.networks.graph import Dense, Network
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Dense
 from autotiny.networks.precision import INT8, LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts
 
@@ -28,7 +29,7 @@ def needs(precision):
 def problem(sizes, sensitivities, code):
     """Return network, table and costs; ``sizes`` and ``sensitivities`` by layer and precision."""
     names = list(dict.fromkeys(layer for layer, _ in sizes))
-    network = Network((3,), tuple(Dense(name, 3) for name in names))
+    network = chain((3,), tuple(Dense(name, 3) for name in names))
     options = {name: [p for layer, p in sensitivities if layer == name] for name in names}
     table = [Sensitivity(*key, 0.0, kl) for key, kl in sensitivities.items()]
     costs = PrecisionCosts(options, lambda layer, p, parts: sizes[layer, p], code, needs)

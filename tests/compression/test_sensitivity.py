@@ -5,7 +5,8 @@ from helpers_networks import blobs, family_network
 
 from autotiny.compression.sensitivity import measure_sensitivity
 from autotiny.lowering import activation_ranges
-from autotiny.networks.graph import fold_batch_norm, initial_weights
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.initial import initial_weights
 from autotiny.networks.precision import LayerPrecision
 from autotiny.training.forward import logits
 from autotiny.training.loop import TrainingSettings, train

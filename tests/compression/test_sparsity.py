@@ -14,12 +14,14 @@ from autotiny.compression.sparsity import (
     prunable,
     prune,
 )
-from autotiny.networks.graph import Dense, Network, initial_weights
+from autotiny.networks.graph import chain
+from autotiny.networks.initial import initial_weights
+from autotiny.networks.layers import Dense
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.loop import TrainingSettings, _Loop, train
 
 #: 30 x 35 weights: at 0.9 single and double precision round the count of kept ones differently.
-WIDE = Network((30,), (Dense("a", 35, "relu"), Dense("out", 20)))
+WIDE = chain((30,), (Dense("a", 35, activation="relu"), Dense("out", 20)))
 
 
 @given(st.integers(1, 2000), st.floats(0, 0.99), st.integers(0, 99))
@@ -46,7 +48,7 @@ def test_one_weight_always_stays():
 
 def test_pruning_touches_prunable_kernels_only():
     network = family_network("ds_cnn")
-    wide = Network(WIDE.input_shape, (*WIDE.layers[:-1], Dense("b", 30), Dense("out", 3)))
+    wide = chain(WIDE.input_shape, (*WIDE.layers[:-1], Dense("b", 30), Dense("out", 3)))
     for net in (network, wide):
         weights = random_weights(net)
         pruned = prune(net, weights, 0.7)
@@ -65,7 +67,7 @@ def test_small_depthwise_and_classifier_kernels_are_not_prunable():
     network = family_network("ds_cnn")
     shapes = network.weight_shapes()
     assert all(np.prod(shapes[name]) >= PRUNABLE_MIN_WEIGHTS for name in prunable(network))
-    large = Network((600,), (Dense("a", 60), Dense("out", 20)))
+    large = chain((600,), (Dense("a", 60), Dense("out", 20)))
     assert prunable(large) == ("a/kernel",)  # 1,200 of 37,200 weights are the classifier's
     assert prunable(WIDE) == ("a/kernel", "out/kernel")
 

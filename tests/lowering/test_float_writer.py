@@ -6,7 +6,8 @@ from helpers_networks import FAMILIES, family_network, networks, random_samples,
 from hypothesis import example, given, settings
 
 from autotiny.lowering import write_float
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.runtimes.tflm import interpreter as tflm
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.tflite.litert import litert_interpreter
@@ -38,13 +39,13 @@ def check(network, run=litert_run):
 
 
 def one(layer, shape):
-    return Network(shape, (layer, Dense("out", 3)))
+    return chain(shape, (layer, Dense("out", 3)))
 
 
 @settings(max_examples=50, deadline=None)
 @given(networks())
 @example(one(DepthwiseConv2D("d", (3, 3), (1, 2), batch_norm=True), (7, 8, 2)))
-@example(one(DepthwiseConv2D("d", (2, 3), (3, 1), "valid", "relu6"), (7, 8, 2)))
+@example(one(DepthwiseConv2D("d", (2, 3), (3, 1), "valid", activation="relu6"), (7, 8, 2)))
 @example(one(Conv2D("c", 1, (3, 1), (2, 1), batch_norm=True), (9, 1, 1)))
 @example(one(Pool2D("p", "average", (3, 3), (2, 2), "same"), (5, 4, 2)))
 @example(one(Pool2D("p", "max", (3, 2), (1, 2), "same"), (5, 1, 2)))

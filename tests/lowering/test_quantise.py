@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.evaluation import io_quantisation, litert_outputs
 from autotiny.lowering import activation_ranges, lower, unit_ranges, write_float
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes import get_runtime
 from autotiny.tflite.litert import litert_interpreter
@@ -188,7 +190,7 @@ def test_any_network_lowers_and_runs_in_tflm(network):
 
 
 def test_layer_that_is_always_zero_still_runs():
-    network = Network((4,), (Dense("a", 4, "relu"), Dense("out", 3)))
+    network = chain((4,), (Dense("a", 4, activation="relu"), Dense("out", 3)))
     weights = random_weights(network)
     weights["a/bias"] -= 100
     x = random_samples(network, 8)
@@ -204,7 +206,7 @@ def test_layer_that_is_always_zero_still_runs():
 
 
 def test_unit_ranges_name_every_tensor():
-    network = Network((6, 6, 1), (Conv2D("c", 2, (3, 3)), Pool2D("p", "max"), Dense("out", 2)))
+    network = chain((6, 6, 1), (Conv2D("c", 2, (3, 3)), Pool2D("p", "max"), Dense("out", 2)))
     assert set(unit_ranges(network)) == {"input", "c", "p", "out"}
 
 

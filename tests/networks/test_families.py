@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from autotiny.errors import InputError
 from autotiny.networks.families import FAMILIES, build_network
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Pool2D
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.study.space_files import parse_space, read_space
 
 #: Samples that a family may be for.

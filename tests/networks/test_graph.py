@@ -8,16 +8,10 @@ from helpers_networks import family_network, networks, random_samples, random_we
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotiny.networks.graph import (
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Network,
-    Pool2D,
-    fold_batch_norm,
-    initial_weights,
-    output_shape,
-)
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import chain
+from autotiny.networks.initial import initial_weights
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.training.forward import logits
 
 
@@ -62,14 +56,14 @@ def test_plane_is_what_counting_windows_gives(side, window, stride, padding):
         expected = len([i for i in range(0, side, stride) if i + window <= side])
     if expected == 0:
         with pytest.raises(ValueError, match="does not fit"):
-            output_shape(layer, (side, side, 3))
+            layer.output_shape((side, side, 3))
     else:
-        assert output_shape(layer, (side, side, 3)) == (expected, expected, 3)
+        assert layer.output_shape((side, side, 3)) == (expected, expected, 3)
 
 
 def test_plane_layers_need_a_plane():
     with pytest.raises(ValueError, match="height, width, channels"):
-        output_shape(Conv2D("c", 3, (1, 1)), (8,))
+        Conv2D("c", 3, (1, 1)).output_shape((8,))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +75,7 @@ def test_plane_layers_need_a_plane():
     ],
 )
 def test_initial_kernels_have_the_variance_of_he(layers, kernel, fan_in):
-    network = Network((20, 20, 50), layers)
+    network = chain((20, 20, 50), layers)
     values = initial_weights(network, 0)[kernel]
     assert values.std() == pytest.approx(math.sqrt(2 / fan_in), rel=0.1)
 

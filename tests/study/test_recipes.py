@@ -13,13 +13,15 @@ from autotiny.tasks import _load, checked_task
 
 FAMILY = """
 from autotiny.networks.families._base import Count, FamilyOptions
-from autotiny.networks.graph import Dense, Network
+from autotiny.networks.graph import Network, chain
+from autotiny.networks.layers import Dense
 
 class WideOptions(FamilyOptions):
     units: Count = 20
 
 def build_wide(options, input_shape, classes):
-    return Network(input_shape, (Dense("hidden", options.units, "relu"), Dense("out", classes)))
+    return chain(input_shape, (Dense("hidden", options.units, activation="relu"),
+ Dense("out", classes)))
 """
 SPACE = """
 description: One hidden layer.

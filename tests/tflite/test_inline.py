@@ -5,14 +5,15 @@ from helpers_networks import random_weights
 
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import lower, unit_ranges
-from autotiny.networks.graph import Dense, Network
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Dense
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
 from autotiny.tflite.inline import inline_constants
 
 
 def test_large_models_keep_their_constants_inside():
-    network = Network((40,), (Dense("a", 6000, "relu"), Dense("out", 40)))
+    network = chain((40,), (Dense("a", 6000, activation="relu"), Dense("out", 40)))
     weights = random_weights(network)
     model = lower(network, weights, {}, unit_ranges(network))
     assert len(model) > 480_000

@@ -13,14 +13,10 @@ from hypothesis import given, settings
 from autotiny.compression.clustering import WeightLevels, cluster_levels, grid_levels, snap
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
-from autotiny.networks.graph import (
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Network,
-    fold_batch_norm,
-    initial_weights,
-)
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import chain
+from autotiny.networks.initial import initial_weights
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.forward import forward, logits
 from autotiny.training.loop import TrainingSettings, _Loop, _straight_through, train
@@ -123,7 +119,7 @@ def test_a_batch_larger_than_the_split_is_the_split():
 
 def test_unequal_depthwise_strides_can_be_trained():
     layers = (Conv2D("c", 4, (3, 3)), DepthwiseConv2D("d", (3, 3), (2, 1)), Dense("out", 4))
-    network = Network(SHAPE, layers)
+    network = chain(SHAPE, layers)
     start = initial_weights(network, 0)
     result = train(network, start, blobs(SHAPE, 4, 64), TrainingSettings(3, 5e-3, batch_size=16))
     assert result.losses[-1] < result.losses[0]
@@ -131,7 +127,7 @@ def test_unequal_depthwise_strides_can_be_trained():
 
 
 def test_batch_statistics_move_towards_those_of_the_data():
-    network = Network((5,), (Dense("a", 6, "relu", batch_norm=True), Dense("out", 4)))
+    network = chain((5,), (Dense("a", 6, activation="relu", batch_norm=True), Dense("out", 4)))
     split = blobs((5,), 4, 64)
     start = initial_weights(network, 0)
     # A rate of nearly 0 leaves the weights alone, and one batch is the whole split.

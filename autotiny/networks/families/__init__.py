@@ -7,7 +7,8 @@ from autotiny.errors import InputError
 from autotiny.networks.families.cnn import CnnOptions, build_cnn
 from autotiny.networks.families.ds_cnn import DsCnnOptions, build_ds_cnn
 from autotiny.networks.families.mlp import MlpOptions, build_mlp
-from autotiny.networks.graph import Network, Shape
+from autotiny.networks.graph import Network
+from autotiny.networks.layers import Shape
 
 #: Family name to its options and builder; a new family joins here and in search_spaces/.
 FAMILIES: dict[str, tuple[Any, Callable[..., Network]]] = {

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from autotiny.networks.families._base import Count, FamilyOptions, pair
-from autotiny.networks.graph import Conv2D, Dense, Layer, Network, Pool2D, Shape
+from autotiny.networks.graph import Network, chain
+from autotiny.networks.layers import Conv2D, Dense, Layer, Pool2D, Shape
 
 
 class CnnOptions(FamilyOptions):
@@ -50,4 +51,4 @@ def build_cnn(options: CnnOptions, input_shape: Shape, classes: int) -> Network:
     ]
     if options.head == "average":
         layers.append(Pool2D("pool", "average"))
-    return Network(input_shape, (*layers, Dense("classifier", classes)))
+    return chain(input_shape, (*layers, Dense("classifier", classes)))

@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from autotiny.networks.families._base import Count, FamilyOptions, pair
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Layer, Network, Pool2D, Shape
+from autotiny.networks.graph import Network, chain
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Layer, Pool2D, Shape
 
 
 class DsCnnOptions(FamilyOptions):
@@ -41,4 +42,4 @@ def build_ds_cnn(options: DsCnnOptions, input_shape: Shape, classes: int) -> Net
     for i in range(options.blocks):
         layers.append(DepthwiseConv2D(f"depthwise{i}", pair(options.kernel), batch_norm=norm))
         layers.append(Conv2D(f"pointwise{i}", options.filters, (1, 1), batch_norm=norm))
-    return Network(input_shape, (*layers, Pool2D("pool", "average"), Dense("classifier", classes)))
+    return chain(input_shape, (*layers, Pool2D("pool", "average"), Dense("classifier", classes)))

@@ -1,7 +1,8 @@
 """Multi-layer perceptron."""
 
 from autotiny.networks.families._base import Count, FamilyOptions
-from autotiny.networks.graph import Dense, Network, Shape
+from autotiny.networks.graph import Network, chain
+from autotiny.networks.layers import Dense, Shape
 
 
 class MlpOptions(FamilyOptions):
@@ -22,4 +23,4 @@ def build_mlp(options: MlpOptions, input_shape: Shape, classes: int) -> Network:
         Dense(f"dense{i}", units, activation="relu", batch_norm=options.batch_norm)
         for i, units in enumerate(options.units)
     )
-    return Network(input_shape, (*hidden, Dense("classifier", classes)))
+    return chain(input_shape, (*hidden, Dense("classifier", classes)))

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, WeightLayer
+from autotiny.networks.graph import Network
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, WeightLayer
 from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts, Target
 from autotiny.runtimes.tflm.cmsis_nn import extension

@@ -8,8 +8,10 @@ from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import prune
 from autotiny.lowering import activation_ranges, lower
+from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.families import build_network
-from autotiny.networks.graph import Conv2D, Dense, DepthwiseConv2D, Network, Pool2D, fold_batch_norm
+from autotiny.networks.graph import chain
+from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.networks.precision import INT8, LayerPrecision
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
@@ -95,7 +97,7 @@ def test_bytes_saved_are_near_those_of_the_image(network):
 
 
 def test_bits_are_what_weights_cost():
-    network = Network(
+    network = chain(
         (8, 8, 20),
         (Conv2D("one", 1, (3, 3)), Conv2D("c", 6, (1, 1)), DepthwiseConv2D("d", (3, 3)),
          Pool2D("p", "max"), Dense("out", 3)),
@@ -124,7 +126,7 @@ def test_code_is_what_the_data_table_says(network):
 
 
 def test_with_decode_a_pruned_layer_takes_its_mask_and_values():
-    wide = Network((640,), (Dense("first", 256, "relu"), Dense("second", 256)))
+    wide = chain((640,), (Dense("first", 256, activation="relu"), Dense("second", 256)))
     zeros = {"first/kernel": int(0.8 * 640 * 256)}
     size = precision_costs(wide, Target(), zeros).layer_bytes
     linked = frozenset({"DECODE"})
@@ -138,7 +140,10 @@ def test_with_decode_a_pruned_layer_takes_its_mask_and_values():
 @pytest.mark.parametrize("sparsity", [0.7, 0.9])
 def test_plans_of_pruned_networks_cost_no_more_than_simple_ones(sparsity):
     """Flash that really results, DECODE's code included, against packed 4 bits throughout."""
-    network = Network((54,), (Dense("a", 300, "relu"), Dense("b", 64, "relu"), Dense("out", 6)))
+    network = chain(
+        (54,),
+        (Dense("a", 300, activation="relu"), Dense("b", 64, activation="relu"), Dense("out", 6)),
+    )
     weights = prune(network, random_weights(network), sparsity)
     zeros = {name: int((array == 0).sum()) for name, array in weights.items()}
     costs = precision_costs(network, Target(), zeros)

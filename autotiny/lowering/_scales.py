@@ -1,0 +1,159 @@
+"""Which scale and zero point every tensor of a network gets.
+
+An operator computes with the bits of its layer's plan. Some give their outputs in their input's
+scale, some need all inputs in one scale, some have a scale that is fixed: the tensors that must
+share one are found first, and share the range of all of them.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from autotiny.lowering._builder import Scales
+from autotiny.lowering._ranges import Ranges
+from autotiny.networks.graph import INPUT, Network
+from autotiny.networks.layers import (
+    Activation,
+    Add,
+    Concatenate,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Layer,
+    Multiply,
+    Pool2D,
+    PRelu,
+    Reshape,
+    Softmax,
+    WeightLayer,
+    ZeroPad2D,
+)
+from autotiny.networks.precision import INT8, PrecisionPlan
+
+#: What the output's scale follows: its own range, the input's scale, or one scale with all inputs.
+_RULES: Mapping[type[Layer], Literal["own", "input", "all"]] = {
+    Conv2D: "own",
+    DepthwiseConv2D: "own",
+    Dense: "own",
+    Add: "own",
+    Multiply: "own",
+    Activation: "own",
+    PRelu: "own",
+    Softmax: "own",
+    Pool2D: "input",
+    Reshape: "input",
+    Flatten: "input",
+    ZeroPad2D: "input",
+    Concatenate: "all",
+}
+#: Scales that TFLite's kernels demand, whatever the values.
+_FIXED: Mapping[str, Scales] = {
+    "sigmoid": Scales((1 / 256,), -128),
+    "tanh": Scales((1 / 128,), 0),
+    "softmax": Scales((1 / 256,), -128),
+}
+#: No scale is closer to zero than this range gives.
+_LEAST_RANGE = np.float32(1e-9)
+
+
+def fixed_scale(layer: Layer) -> Scales | None:
+    """Return the output scale that an operator demands, if it does."""
+    if isinstance(layer, Softmax):
+        return _FIXED["softmax"]
+    return _FIXED.get(layer.function) if isinstance(layer, Activation) else None
+
+
+def scale_of(low: float, high: float, bits: int) -> Scales:
+    """Return the scale of a range: asymmetric around 0 in 8 bits, symmetric in 16.
+
+    As Jacob et al. 2018, section 2.1, in single precision; 0 is always a value.
+    """
+    smallest, largest = np.minimum(np.float32(low), 0), np.maximum(np.float32(high), 0)
+    if bits == 16:
+        bound = np.maximum(np.maximum(abs(np.float32(low)), abs(np.float32(high))), _LEAST_RANGE)
+        return Scales((float(np.float32(bound / np.float32(32767))),), 0, 16)
+    bound = np.maximum(np.float32(largest - smallest), _LEAST_RANGE)
+    scale = np.float32(bound / np.float32(255))
+    return Scales((float(scale),), int(np.rint(np.float32(-128) - np.float32(smallest / scale))))
+
+
+def moves_values(layer: Layer) -> bool:
+    """Whether a layer's outputs are its inputs' values, whose scale they share."""
+    return _RULES[type(layer)] != "own"
+
+
+def operator_bits(network: Network, plan: PrecisionPlan) -> dict[str, int]:
+    """Return the activation bits that each layer computes with.
+
+    Layers without weights have no plan: those that only move values go on in 16 bits where all
+    their inputs have them, all others work in 8.
+    """
+    bits = {INPUT: 8}
+    for layer in network.layers:
+        if isinstance(layer, WeightLayer):
+            bits[layer.name] = plan.get(layer.name, INT8).activation_bits
+        else:
+            narrowest = min(bits[name] for name in layer.inputs)
+            bits[layer.name] = narrowest if moves_values(layer) else 8
+    return bits
+
+
+class TensorScales:
+    """Scale, zero point and bits of the input and of every layer's output.
+
+    Attributes:
+        bits: The activation bits that each layer computes with.
+        made: How each tensor is made.
+    """
+
+    def __init__(self, network: Network, plan: PrecisionPlan, ranges: Ranges) -> None:
+        self.bits = operator_bits(network, plan)
+        self._fixed = {x.name: s for x in network.layers if (s := fixed_scale(x)) is not None}
+        self._roots = {INPUT: INPUT}
+        for layer in network.layers:
+            self._join(layer)
+        self._spans: dict[str, tuple[float, float]] = {}
+        for name in self._roots:
+            low, high = ranges[name]
+            smallest, largest = self._spans.get(self._root(name), (low, high))
+            self._spans[self._root(name)] = (min(low, smallest), max(high, largest))
+        self.made = {name: self._scales(name, self.bits[name]) for name in self._roots}
+
+    def needed(self, layer: Layer) -> list[Scales]:
+        """Return what an operator needs each of its inputs in; the writer converts the others."""
+        if _RULES[type(layer)] == "all":
+            return [self.made[layer.name]] * len(layer.inputs)
+        bits = self.bits[layer.name]
+        return [
+            made if (made := self.made[name]).bits == bits else self._scales(name, bits)
+            for name in layer.inputs
+        ]
+
+    def narrow(self, name: str) -> Scales:
+        """Return the 8-bit scales of a tensor that is made in 16."""
+        return self._scales(name, 8)
+
+    def _join(self, layer: Layer) -> None:
+        """Let a layer's output share the scale of inputs that it must share."""
+        self._roots[layer.name] = layer.name
+        rule = _RULES[type(layer)]
+        if rule == "input":
+            self._roots[layer.name] = self._root(layer.inputs[0])
+        elif rule == "all":
+            for root in map(self._root, layer.inputs):
+                # A scale that is fixed, or of other bits, has to be converted anyway.
+                if root not in self._fixed and self.bits[root] == self.bits[layer.name]:
+                    self._roots[root] = self._root(layer.name)
+
+    def _root(self, name: str) -> str:
+        while self._roots[name] != name:
+            name = self._roots[name]
+        return name
+
+    def _scales(self, name: str, bits: int) -> Scales:
+        root = self._root(name)
+        if root in self._fixed and bits == 8:
+            return self._fixed[root]
+        return scale_of(*self._spans[root], bits)
