@@ -36,6 +36,7 @@ class ParameterRule:
 #: Every hyperparameter of a study, in the order they are asked for.
 RULES: dict[str, ParameterRule] = {
     "width": ParameterRule("float", 1.0, 0.01, 1.0),
+    "depth": ParameterRule("float", 1.0, 0.0, 1.0),
     "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),
     "pruning_schedule": ParameterRule(
         "choice", "polynomial", choices=("constant", "polynomial"), needs="sparsity"
@@ -59,6 +60,7 @@ class Candidate:
 
     Attributes:
         width: Fraction of the base model's channels that stay.
+        depth: Fraction of the base model's removable blocks that stay.
         sparsity: When how many weights become zero.
         precision_tolerance: Largest summed sensitivity of the precision plan, in nats.
         encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
@@ -69,6 +71,7 @@ class Candidate:
     """
 
     width: float
+    depth: float
     sparsity: SparsitySchedule
     precision_tolerance: float
     encoding_ram: str
@@ -83,6 +86,7 @@ class Candidate:
         begin = float(p["pruning_begin"])
         return cls(
             width=float(p["width"]),
+            depth=float(p["depth"]),
             sparsity=SparsitySchedule(
                 final=float(p["sparsity"]),
                 kind=p["pruning_schedule"],

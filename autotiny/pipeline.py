@@ -1,6 +1,6 @@
 """The road of one candidate, from hyperparameters to a scored artifact.
 
-    candidate -> cut, plan, lower a stand-in, footprint  prepare(): milliseconds, no training
+    candidate -> shorten, cut, plan, lower a stand-in, footprint  prepare(): milliseconds, untrained
               -> train, lower, footprint, validation     finish(): only if it fits
 
 Both halves end in the same ``_lower``. Before training it lowers weights that pack worst
@@ -21,6 +21,7 @@ from autotiny.base_model import BaseModel
 from autotiny.budget.limits import Budget
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.compression.depth import BlockCost, shorten
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import kept_count, prunable
@@ -131,10 +132,11 @@ class Pipeline:
         *,
         seed: int,
         batch_size: int,
+        blocks: Sequence[BlockCost] = (),
     ) -> None:
         self._task, self._base, self._sensitivity = task, base, tuple(sensitivity)
         self._runtime, self._spending = runtime, spending
-        self._seed, self._batch_size = seed, batch_size
+        self._seed, self._batch_size, self._blocks = seed, batch_size, tuple(blocks)
 
     def prepare(self, candidate: Candidate) -> Prepared:
         """Return the candidate's student, plan and footprint, untrained.
@@ -142,7 +144,9 @@ class Pipeline:
         Hyperparameters that change no byte of the file are dropped: sparsity where no kernel is
         stored in fewer bytes for its zeros, and fewer bits where no smaller encoding is to be had.
         """
-        network, weights = cut(self._base.network, self._base.weights, candidate.width)
+        network, weights = self._base.network, self._base.weights
+        network, weights = shorten(network, weights, self._blocks, candidate.depth)
+        network, weights = cut(network, weights, candidate.width)
         folded, _ = fold_batch_norm(network, weights)
         zeros = _zeros(network, candidate.sparsity.final)
         wanted = self.plan(folded, candidate.precision_tolerance, zeros)

@@ -25,6 +25,8 @@ from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 
 #: Largest output of the first layer: one that no range of samples is likely to equal.
 _UNUSUAL = 1.0371
+#: Enough to tell as many layers apart as a network has.
+_POSITION_BITS = 10
 
 
 def stand_in(
@@ -56,7 +58,8 @@ def stand_in(
         ranges[layer.name] = (low, top)
         if isinstance(layer, PRelu):
             name = f"{layer.name}/alpha"
-            values = (np.arange(math.prod(shapes[name])) % 127 + 1) / 127
+            values = (np.arange(math.prod(shapes[name])) % 127 + 1) / (127 + position)
+            values[0] = 1 + position / 64
             weights[name] = values.reshape(shapes[name]).astype(np.float32)
         if not isinstance(layer, WeightLayer):
             continue
@@ -94,25 +97,37 @@ def _steps(
         axis = None
     channels = 1 if axis is None else shape[axis]
     size = math.prod(shape) // channels
-    values = _grid(precision, zeros > 0)
+    values = _grid(precision, zeros > 0, position)
     grid = values[(np.arange(channels * size) + position) % len(values)].reshape(channels, size)
     # Each channel reaches the end of its grid, so that its scale maps values to themselves.
-    grid[:, 0] = np.where((np.arange(channels) + position) % 2, -1.0, 1.0)
+    lowest = values[0] if precision.clustered else -1.0
+    grid[:, 0] = np.where((np.arange(channels) + position) % 2, lowest, values[0])
     # The zeros lie in the last channels: those before have as many distinct values as can be.
     order = np.arange(channels * size).reshape(channels, size)
     order = np.concatenate([order[:, 0], order[:, 1:].ravel()])
-    grid.ravel()[order[grid.size - zeros :]] = 0.0
+    # The layer's position in binary, and zeros elsewhere: kernels of one shape and of one or
+    # two bits would else be equal and stored once.
+    free = order[channels : channels + _POSITION_BITS]
+    bits = position >> np.arange(len(free)) & 1
+    grid.ravel()[free] = np.where(bits, values[0], values[-1])
+    start = max(0, grid.size - zeros - (position if zeros else 0))
+    grid.ravel()[order[start : start + zeros]] = 0.0
     if axis is None:
         return grid.reshape(shape)
     rest = [length for place, length in enumerate(shape) if place != axis]
     return np.moveaxis(grid.reshape(channels, *rest), 0, axis)
 
 
-def _grid(precision: LayerPrecision, has_zero: bool) -> NDArray[np.float64]:
-    """Return every value but 0 that a weight may take, largest magnitudes apart."""
+def _grid(precision: LayerPrecision, has_zero: bool, position: int) -> NDArray[np.float64]:
+    """Return every value but 0 that a weight may take, largest magnitudes apart.
+
+    Clustered ones are other values at each position: equal tables would be stored once.
+    """
     if precision.clustered:
         count = 2**precision.weight_bits - has_zero
-        return np.linspace(1, -1, count) if count % 2 == 0 else np.linspace(1, -0.9, count)
+        # An odd count from -1 to 1 would hold 0.
+        lowest = -126 if count % 2 == 0 else -110
+        return np.linspace(1, (lowest + position % 50) / 127, count)
     top = 2 ** (precision.weight_bits - 1) - 1
     positive = np.arange(1, top + 1) / top
     return np.stack([positive, -positive], axis=1).ravel()

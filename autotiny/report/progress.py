@@ -15,6 +15,7 @@ from autotiny.units import format_seconds
 _STAGES = {
     "base": "training the base model",
     "sensitivity": "measuring layer sensitivity",
+    "blocks": "measuring what each block is worth",
     "train": "training",
     "trial": "choosing",
     "error": "choosing",
@@ -67,7 +68,7 @@ class _Lines:
             self._console.print(f"a candidate failed: {step.error}")
         elif step.record is not None:
             self._console.print(f"[{step.done}/{step.total}] {trial_line(step.record)}")
-        elif step.stage in ("base", "sensitivity") and step.stage != self._stage:
+        elif step.stage in ("base", "sensitivity", "blocks") and step.stage != self._stage:
             self._console.print(f"{_STAGES[step.stage]} ({step.total} steps)")
         self._stage = step.stage
 

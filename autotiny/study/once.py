@@ -6,15 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autotiny.base_model import (
     BaseModel,
     read_base_model,
     train_base_model,
 )
+from autotiny.compression.depth import BlockCost, measure_blocks
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny.evaluation import mean_kl_divergence
 from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.blocks import removable_blocks
 from autotiny.networks.families import build_network
-from autotiny.networks.graph import Network, network_from_plain, network_to_plain
+from autotiny.networks.graph import Network, Weights, network_from_plain, network_to_plain
 from autotiny.networks.precision import LayerPrecision
 from autotiny.pipeline import representative_samples
 from autotiny.study.cache import StepCache
@@ -105,6 +111,39 @@ def sensitivity(
         on_step=step,
     )
     steps.store("sensitivity", key, {}, [dataclasses.asdict(row) for row in table])
+    return table
+
+
+def block_costs(
+    config: StudyConfig, task: Task, base: BaseModel, cache: Path, on_progress: OnProgress
+) -> tuple[BlockCost, ...]:
+    """Return what skipping each block of a base model costs, the one that goes first at the front.
+
+    Measured on the float model and the validation split; from the cache if it is there.
+    """
+    steps, key = StepCache(cache), _key(config)
+    if (stored := steps.load("blocks", key)) is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return tuple(BlockCost(**row) for row in stored[1])
+    from autotiny.training.forward import logits
+
+    total, done = 2 * len(removable_blocks(base.network)), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        on_progress(Progress("blocks", done, total))
+
+    def run(network: Network, weights: Weights) -> NDArray[np.float32]:
+        return logits(network, weights, task.validation.x)
+
+    def judge(outputs: NDArray[np.float32]) -> tuple[float, float]:
+        score = float((outputs.argmax(axis=1) == task.validation.y).mean())
+        divergence = mean_kl_divergence(base.validation_logits, outputs)
+        return divergence, base.validation_accuracy - score
+
+    table = measure_blocks(base.network, base.weights, run, judge, on_step=step)
+    steps.store("blocks", key, {}, [dataclasses.asdict(row) for row in table])
     return table
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from autotiny.base_model import BaseModel, read_base_model
 from autotiny.budget.limits import Budget
 from autotiny.candidate import Candidate
+from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_accuracy
@@ -254,11 +255,23 @@ class Search:
             self._spending(),
             seed=self.config.seed,
             batch_size=self.config.space.training.batch_size,
+            blocks=self._blocks(base, on_progress),
         )
 
     def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
         """Return the sensitivity table of the base model."""
         return self._sensitivity(self.base_model(on_progress), on_progress)
+
+    def blocks(self, on_progress: OnProgress = lambda _: None) -> tuple[BlockCost, ...]:
+        """Return what skipping each block of the base model costs."""
+        base = self.base_model(on_progress)
+        return once.block_costs(self.config, self.task, base, self.folder.cache, on_progress)
+
+    def _blocks(self, base: BaseModel, on_progress: OnProgress) -> tuple[BlockCost, ...]:
+        """Return the same, or nothing where the space does not ask for less than all of them."""
+        if self.config.space.parameters.get("depth", 1.0) in (None, 1, 1.0):
+            return ()
+        return once.block_costs(self.config, self.task, base, self.folder.cache, on_progress)
 
     def _spending(self) -> Spending:
         config = self.config
