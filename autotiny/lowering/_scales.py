@@ -33,7 +33,7 @@ from autotiny.networks.layers import (
 from autotiny.networks.precision import INT8, PrecisionPlan
 
 #: What the output's scale follows: its own range, the input's scale, or one scale with all inputs.
-_RULES: Mapping[type[Layer], Literal["own", "input", "all"]] = {
+RULES: Mapping[type[Layer], Literal["own", "input", "all"]] = {
     Conv2D: "own",
     DepthwiseConv2D: "own",
     Dense: "own",
@@ -56,6 +56,13 @@ _FIXED: Mapping[str, Scales] = {
 }
 #: No scale is closer to zero than this range gives.
 _LEAST_RANGE = np.float32(1e-9)
+
+
+def _rule(layer: Layer) -> Literal["own", "input", "all"]:
+    # TFLM's RELU6 cuts integers off at those that stand for 0 and 6, and rescales nothing.
+    if isinstance(layer, Activation) and layer.function == "relu6":
+        return "input"
+    return RULES[type(layer)]
 
 
 def fixed_scale(layer: Layer) -> Scales | None:
@@ -81,7 +88,7 @@ def scale_of(low: float, high: float, bits: int) -> Scales:
 
 def moves_values(layer: Layer) -> bool:
     """Whether a layer's outputs are its inputs' values, whose scale they share."""
-    return _RULES[type(layer)] != "own"
+    return _rule(layer) != "own"
 
 
 def operator_bits(network: Network, plan: PrecisionPlan) -> dict[str, int]:
@@ -123,7 +130,7 @@ class TensorScales:
 
     def needed(self, layer: Layer) -> list[Scales]:
         """Return what an operator needs each of its inputs in; the writer converts the others."""
-        if _RULES[type(layer)] == "all":
+        if _rule(layer) == "all":
             return [self.made[layer.name]] * len(layer.inputs)
         bits = self.bits[layer.name]
         return [
@@ -138,7 +145,7 @@ class TensorScales:
     def _join(self, layer: Layer) -> None:
         """Let a layer's output share the scale of inputs that it must share."""
         self._roots[layer.name] = layer.name
-        rule = _RULES[type(layer)]
+        rule = _rule(layer)
         if rule == "input":
             self._roots[layer.name] = self._root(layer.inputs[0])
         elif rule == "all":

@@ -11,7 +11,7 @@ from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Pool2D
 from autotiny.study.space_files import parse_space, read_space
 
 #: Samples that a family may be for.
-SHAPES = ((49, 10, 1), (12, 9, 3), (13,))
+SHAPES = ((49, 10, 1), (12, 9, 3), (13,), (40, 1, 3))
 
 
 def built(family):
@@ -71,7 +71,7 @@ def test_ds_cnn_is_the_one_of_mlperf_tiny():
     assert next(after for _, _, after in network.walk()) == (25, 5, 64)
 
 
-@pytest.mark.parametrize("family", ["cnn", "ds_cnn"])
+@pytest.mark.parametrize("family", ["cnn", "ds_cnn", "resnet", "cnn1d", "tcn"])
 def test_convolutions_refuse_samples_without_a_plane(family):
     with pytest.raises(InputError, match=f"A {family} base model does not fit"):
         build_network(family, {}, (30,), 3)
