@@ -341,11 +341,23 @@ def devices(
         show_device(name, output)
 
 
-@app.command(epilog="Example: autotiny sensitivity digits-cnn --plot sensitivity.svg")
+@app.command(
+    epilog="Examples: autotiny sensitivity digits-cnn --plot sensitivity.svg, "
+    "autotiny sensitivity digits-resnet --blocks"
+)
 def sensitivity(
-    name: Name, plot: Plot = None, output: Format = "table", trust: Trust = False
+    name: Name,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="What skipping each block costs, for `depth`.")
+    ] = False,
+    plot: Plot = None,
+    output: Format = "table",
+    trust: Trust = False,
 ) -> None:
     """Show what lowering each layer's precision alone costs, on validation data."""
-    from autotiny.commands.sensitivity import show_sensitivity
+    from autotiny.commands.sensitivity import show_blocks, show_sensitivity
 
-    show_sensitivity(name, plot, output, trust)
+    if blocks:
+        show_blocks(name, plot, output, trust)
+    else:
+        show_sensitivity(name, plot, output, trust)
