@@ -58,6 +58,7 @@ def lower_keras(
         _log.info("lowering %r through TFLiteConverter: %s", model.name, error)
         return lower_by_converter(model, samples)
     network, weights = fold_batch_norm(network, weights)
+    samples = samples.reshape(len(samples), *network.input_shape)
     return lower(network, weights, plan or {}, activation_ranges(network, weights, samples))
 
 

@@ -9,7 +9,8 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from autotiny.quiet import captured_stderr
 
 #: Modules whose classes a file may name; functions are named in ``builtins``, but only looked up.
 _TRUSTED_MODULES = {"keras", "tf_keras", "tensorflow", "builtins"}
-#: Where tfmot keeps the layers that quantisation-aware training wraps others in.
+#: Where tfmot keeps the layers that pruning and quantisation-aware training wrap others in.
+_PRUNING_WRAPPERS = "tensorflow_model_optimization.python.core.sparsity"
 _QUANTISATION_WRAPPERS = "tensorflow_model_optimization.python.core.quantization"
 
 
@@ -38,10 +40,11 @@ def load_keras_file(path: str | Path) -> Any:
     description, version = _describe(path)
     for part in description:
         _refuse_code(path, part)
+    pruned = any(_is_pruning_wrapper(part) for part in _objects(description))
     try:
         with captured_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _load(path, keras2=version.startswith("2"))
+            return _load(path, keras2=version.startswith("2"), pruned=pruned)
     except InputError:
         raise
     except Exception as error:  # Keras raises whatever its layers raise
@@ -154,11 +157,20 @@ def _refuse_code(path: Path, description: Any) -> None:
                 f"A Keras model must hold float layers; {path} holds {_label(part)}, saved after "
                 "quantize_model: give the float model it was made from, autotiny quantises it."
             )
+        if _is_pruning_wrapper(part):
+            continue
         if isinstance(module, str) and module.partition(".")[0] not in _TRUSTED_MODULES:
             raise InputError(
                 f"A Keras model must hold only layers of Keras; {path} holds {_label(part)} of "
                 f"module {module!r}, which would have to be imported."
             )
+
+
+def _is_pruning_wrapper(part: Mapping[str, Any]) -> bool:
+    """Whether a part is tfmot's wrapper around a pruned layer, whose code is the package's own."""
+    module = part.get("module") or part.get("registered_name") or ""
+    known = not part.get("module") or str(module).startswith(_PRUNING_WRAPPERS)
+    return part.get("class_name") == "PruneLowMagnitude" and known
 
 
 def _objects(description: Any) -> Iterator[dict[str, Any]]:
@@ -179,7 +191,7 @@ def _label(part: dict[str, Any]) -> str:
     return f"{part.get('class_name')} {name!r}" if name else str(part.get("class_name"))
 
 
-def _load(path: Path, *, keras2: bool) -> Any:
+def _load(path: Path, *, keras2: bool, pruned: bool) -> Any:
     from autotiny.tensorflow_setup import prepare_tensorflow
 
     prepare_tensorflow(0)
@@ -192,8 +204,18 @@ def _load(path: Path, *, keras2: bool) -> Any:
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     # Safe mode reaches only the .keras format by itself.
-    with SafeModeScope(True):
+    with SafeModeScope(True), _pruning_wrappers(pruned):
         return tf_keras.models.load_model(path, compile=False)
+
+
+def _pruning_wrappers(needed: bool) -> AbstractContextManager[Any]:
+    """Let Keras 2 find tfmot's pruning wrapper, which a model has that was not stripped."""
+    if not needed:
+        return nullcontext()
+    import tensorflow_model_optimization as tfmot
+
+    scope: AbstractContextManager[Any] = tfmot.sparsity.keras.prune_scope()
+    return scope
 
 
 def _one_line(error: Exception) -> str:
