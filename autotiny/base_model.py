@@ -1,6 +1,5 @@
 """The base model: trained once per study or the user's own; cut into students, their teacher."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from autotiny.candidate import BaseTraining
 from autotiny.errors import InputError
 from autotiny.lowering import Ranges, activation_ranges
 from autotiny.networks.batch_norm import fold_batch_norm
-from autotiny.networks.graph import Network, Weights
+from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.initial import initial_weights
 from autotiny.networks.layers import Dense
+from autotiny.readers._draft import ReadModel
+from autotiny.readers.keras import with_head
 from autotiny.tasks._base import Task
 
 
@@ -26,17 +27,17 @@ class BaseModel:
         network: Layers in order.
         weights: Trained; those of the epoch with the best validation score.
         ranges: Activation ranges over a representative data set.
-        train_logits: Outputs on the training split: what the teacher says, ``(n, classes)``.
-        validation_logits: Outputs on the validation split, ``(n, classes)``.
-        validation_accuracy: Of the float model, measured.
+        train_outputs: On the training split: what the teacher says, ``(n, outputs)``.
+        validation_outputs: On the validation split, ``(n, outputs)``.
+        validation_score: Of the float model, measured, by the task's metric.
     """
 
     network: Network
     weights: Weights
     ranges: Ranges
-    train_logits: NDArray[np.float32]
-    validation_logits: NDArray[np.float32]
-    validation_accuracy: float
+    train_outputs: NDArray[np.float32]
+    validation_outputs: NDArray[np.float32]
+    validation_score: float
 
 
 def train_base_model(
@@ -59,6 +60,7 @@ def train_base_model(
         on_epoch: Called with the epoch's number and mean loss.
     """
     from autotiny.training.loop import TrainingSettings, train
+    from autotiny.training.output_scale import OutputScale
 
     settings = TrainingSettings(
         epochs=training.epochs,
@@ -68,14 +70,23 @@ def train_base_model(
         patience=training.patience,
     )
     start = initial_weights(network, seed)
+    if task.goal.kind.standardised:
+        targets = task.goal.kind.targets(task.train.x, task.train.y)
+        start = OutputScale.of(network, targets).restored(start)
     result = train(
-        network, start, task.train, settings, validation=task.validation, on_epoch=on_epoch
+        network,
+        start,
+        task.train,
+        settings,
+        goal=task.goal,
+        validation=task.validation,
+        on_epoch=on_epoch,
     )
     return _measured(network, result.weights, task, samples)
 
 
 def read_base_model(path: str, sha256: str, task: Task, samples: NDArray[np.float32]) -> BaseModel:
-    """Return the user's trained Keras model as the base model of a study.
+    """Return the user's trained model as the base model of a study.
 
     Args:
         path: ``.keras`` or ``.h5`` file or SavedModel folder.
@@ -86,26 +97,53 @@ def read_base_model(path: str, sha256: str, task: Task, samples: NDArray[np.floa
     Raises:
         InputError: If the model has changed, cannot be rebuilt, or is not one for this task.
     """
-    from autotiny.readers.keras import network_from_keras
-    from autotiny.readers.keras_file import check_fingerprint, load_keras_file
+    from autotiny.readers.model_file import read_model_file
 
-    check_fingerprint(path, sha256)
-    network, weights = network_from_keras(load_keras_file(path))
-    return _measured(_for_task(network, task, path), weights, task, samples)
+    read = for_task(read_model_file(path, sha256), task, path)
+    return _measured(read.network, read.weights, task, samples)
 
 
-def _for_task(network: Network, task: Task, path: str) -> Network:
-    """Return the network if it takes the task's samples and gives its classes."""
-    flattens = isinstance(network.layers[0], Dense)
-    if flattens and math.prod(network.input_shape) == math.prod(task.input_shape):
-        network = dataclasses.replace(network, input_shape=task.input_shape)
-    if (network.input_shape, network.output_shape) != (task.input_shape, (task.classes,)):
+def for_task(read: ReadModel, task: Task, path: str) -> ReadModel:
+    """Return what was read of a model if it takes the task's samples and gives its outputs.
+
+    Outputs of classes and labels are logits, what a head made of them is left out; values keep
+    theirs.
+
+    Raises:
+        InputError: If it does not.
+    """
+    kind = task.goal.kind.name
+    if kind not in ("classification", "multi-label"):
+        read = with_head(read)
+    outputs = math.prod(read.network.output_shape)
+    pair = kind == "classification" and len(task.class_names) == 2 and read.head != "softmax"
+    if read.network.input_shape != task.input_shape or not (
+        outputs == task.outputs or (pair and outputs == 1)
+    ):
+        what = {"classification": "class", "multi-label": "label"}.get(kind, "value")
         raise InputError(
-            f"A model must take the task's samples and give one output per class: shape "
-            f"{task.input_shape} and {task.classes} classes; {path} takes {network.input_shape} "
-            f"and gives {network.output_shape[-1]}."
+            f"A model must take the task's samples and give one output per {what}: shape "
+            f"{task.input_shape} and {task.outputs} outputs; {path} takes "
+            f"{read.network.input_shape} and gives {outputs}."
         )
-    return network
+    if read.head == "softmax" and kind != "classification":
+        raise InputError(
+            f"A model that ends in softmax is for classes; the task of {task.name} is {kind}."
+        )
+    return read
+
+
+def shaped_for(read: ReadModel, task: Task) -> Task:
+    """Return a task with its samples in a model's shape, where that is but another view of them.
+
+    A signal of the model may be an image of the data's, or a vector a plane that is flattened.
+    """
+    ours, theirs = task.input_shape, read.network.input_shape
+    flattens = all(isinstance(layer, Dense) for layer in read.network.consumers[INPUT])
+    same = [n for n in ours if n > 1] == [n for n in theirs if n > 1]
+    if ours != theirs and math.prod(ours) == math.prod(theirs) and (same or flattens):
+        return task.shaped(theirs)
+    return task
 
 
 def _measured(
@@ -114,12 +152,12 @@ def _measured(
     """Return a trained network with what the study needs to know of it."""
     from autotiny.training.forward import logits
 
-    validation_logits = logits(network, weights, task.validation.x)
+    validation_outputs = logits(network, weights, task.validation.x)
     return BaseModel(
         network=network,
         weights=weights,
         ranges=activation_ranges(*fold_batch_norm(network, weights), samples),
-        train_logits=logits(network, weights, task.train.x),
-        validation_logits=validation_logits,
-        validation_accuracy=float((validation_logits.argmax(axis=1) == task.validation.y).mean()),
+        train_outputs=logits(network, weights, task.train.x),
+        validation_outputs=validation_outputs,
+        validation_score=task.goal.score(validation_outputs, task.validation),
     )

@@ -105,8 +105,33 @@ def search(
         str | None,
         typer.Option(
             "--objectives",
-            help="What to trade off: accuracy and any of flash, ram, latency, energy (default "
-            "accuracy,flash,ram).",
+            help="What to trade off: score and any of flash, ram, latency, energy (default "
+            "score,flash,ram).",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            help="Kind: classification, multi-label, regression or anomaly; inferred if left out.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            help="Score: accuracy, balanced_accuracy, macro_f1, roc_auc, mae, r2, "
+            "reconstruction_error; the kind's own if left out.",
+        ),
+    ] = None,
+    class_weights: Annotated[
+        str | None,
+        typer.Option("--class-weights", help="balanced: rare classes count more in training."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout", help="Samples are: vector, signal or image; inferred if left out."
         ),
     ] = None,
     config: Annotated[
@@ -142,6 +167,10 @@ def search(
         "seed": seed,
         "sampler": sampler,
         "objectives": objectives,
+        "task": task,
+        "metric": metric,
+        "class_weights": class_weights,
+        "layout": layout,
     }
     return run_search(options, config, tuple(assignments or ()))
 
@@ -222,7 +251,7 @@ def export(
     trial: Annotated[int | None, typer.Option("--trial", help="Number of a trial.")] = None,
     pick: Annotated[
         str | None,
-        typer.Option("--pick", help="From the front: knee, accuracy, flash, ram, latency, energy."),
+        typer.Option("--pick", help="From the front: knee, score, flash, ram, latency, energy."),
     ] = None,
     target: Annotated[
         str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")

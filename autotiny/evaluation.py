@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Runtime
-from autotiny.tasks._base import Split
+from autotiny.tasks._base import Goal, Split, Task
 from autotiny.tflite.litert import litert_interpreter
 
 #: Samples that run at once: more gain no time, and LiteRT unrolls convolutions of a whole batch.
@@ -42,16 +42,12 @@ class Outputs:
     """What a quantised model said about a set of samples.
 
     Attributes:
-        quantised: int8 outputs, ``(n, classes)``.
-        real: The same in real units: logits.
+        quantised: int8 outputs, ``(n, outputs)``.
+        real: The same in real units.
     """
 
     quantised: NDArray[np.int8]
     real: NDArray[np.float32]
-
-    def accuracy(self, y: NDArray[np.int64]) -> float:
-        """Return top-1 accuracy; of equal outputs the lowest index counts, as on the device."""
-        return float((self.quantised.argmax(axis=1) == y).mean())
 
 
 def io_quantisation(model: bytes) -> tuple[Quantisation, Quantisation]:
@@ -96,38 +92,41 @@ def litert_outputs(model: bytes, x: NDArray[np.float32]) -> Outputs:
         interpreter.set_tensor(detail["index"], batch)
         interpreter.invoke()
         results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
-    quantised = np.concatenate(results)
+    quantised = np.concatenate(results).reshape(len(samples), -1)
     return Outputs(quantised, target.dequantise(quantised))
 
 
-def device_accuracy(runtime: Runtime, model: bytes, image: bytes, split: Split) -> float:
-    """Return accuracy in the target's own runtime, sample by sample: the device's truth.
+def device_score(runtime: Runtime, model: bytes, image: bytes, split: Split, goal: Goal) -> float:
+    """Return the score in the target's own runtime, sample by sample: the device's truth.
 
     Args:
         runtime: Runs the image.
         model: The full model behind the image; tells how the input is quantised.
         image: What would be flashed.
-        split: Real samples and labels.
+        split: Real samples and targets.
+        goal: What outputs mean and are scored by.
     """
-    return device_outputs(runtime, model, image, split.x).accuracy(split.y)
+    return goal.score(device_outputs(runtime, model, image, split.x).real, split)
 
 
-def class_accuracy(
-    outputs: NDArray[np.float32], y: NDArray[np.int64], classes: int, *, sigmoid: bool = False
+def foreign_score(
+    outputs: NDArray[np.float32], task: Task, split: Split, *, sigmoid: bool = False
 ) -> float | None:
-    """Return the accuracy of real outputs, or None where they are not about classes.
+    """Return the score of a model's outputs as it came, or None where they are not the task's.
 
     Args:
-        outputs: One per class, or one for the second of two classes; ``(n, outputs)``.
-        y: Class of each sample, ``(n,)``.
-        classes: How many there are.
-        sigmoid: A single output is a probability; otherwise it is a logit.
+        outputs: Real, ``(n, outputs)``: logits, probabilities or values.
+        task: What they may be about.
+        split: Its samples and targets.
+        sigmoid: The model ends in probabilities of single labels; otherwise in logits.
     """
-    if outputs.shape[1] == classes:
-        return float((outputs.argmax(axis=1) == y).mean())
-    if outputs.shape[1] == 1 and classes == 2:
-        return float(((outputs[:, 0] > (0.5 if sigmoid else 0.0)) == y).mean())
-    return None
+    outputs = outputs.reshape(len(outputs), -1)
+    pair = task.goal.kind.name == "classification" and len(task.class_names) == 2
+    if outputs.shape[1] != task.outputs and not (pair and outputs.shape[1] == 1):
+        return None
+    if sigmoid and task.goal.kind.name in ("classification", "multi-label"):
+        outputs = outputs - np.float32(0.5)
+    return task.goal.score(outputs, split)
 
 
 def device_outputs(runtime: Runtime, model: bytes, image: bytes, x: NDArray[np.float32]) -> Outputs:
@@ -140,19 +139,8 @@ def device_outputs(runtime: Runtime, model: bytes, image: bytes, x: NDArray[np.f
         x: Real samples.
     """
     source, target = io_quantisation(model)
-    quantised = runtime.outputs(image, source.quantise(x))
+    quantised = runtime.outputs(image, source.quantise(x)).reshape(len(x), -1)
     return Outputs(quantised, target.dequantise(quantised))
-
-
-def mean_kl_divergence(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the mean Kullback-Leibler divergence of two sets of logits, in nats."""
-    log_p, log_q = _log_softmax(reference), _log_softmax(other)
-    return float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean())
-
-
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float64)
 
 
 def _io_of(interpreter: Any) -> tuple[Quantisation, Quantisation]:

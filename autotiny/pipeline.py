@@ -111,12 +111,12 @@ class Scored:
     Attributes:
         artifact: What was scored.
         plan: Bits per layer.
-        accuracy: Of the quantised model on the validation split, measured in LiteRT.
+        score: Of the quantised model on the validation split, measured in LiteRT.
     """
 
     artifact: Artifact
     plan: PrecisionPlan
-    accuracy: float
+    score: float
 
 
 class Pipeline:
@@ -197,8 +197,8 @@ class Pipeline:
         artifact = self._lower(prepared.candidate, network, weights, prepared.plan, ranges)
         artifact = self._within_bound(prepared, artifact)
         validation = self._task.validation
-        accuracy = litert_outputs(artifact.model, validation.x).accuracy(validation.y)
-        return Scored(artifact, prepared.plan, accuracy)
+        outputs = litert_outputs(artifact.model, validation.x)
+        return Scored(artifact, prepared.plan, self._task.goal.score(outputs.real, validation))
 
     def _stood_in(
         self,
@@ -260,12 +260,13 @@ class Pipeline:
             pruned=prepared.pruned,
             distillation=candidate.distillation,
         )
-        teacher = self._base.train_logits
+        teacher = self._base.train_outputs
         result = train(
             prepared.network,
             prepared.weights,
             self._task.train,
             settings,
+            goal=self._task.goal,
             teacher_logits=teacher,
             on_epoch=on_epoch,
         )
@@ -288,6 +289,7 @@ class Pipeline:
             weights,
             self._task.train,
             settings,
+            goal=self._task.goal,
             teacher_logits=teacher,
             on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
         )

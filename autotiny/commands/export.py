@@ -5,12 +5,16 @@ from typing import get_args
 
 from autotiny.commands._options import Limits
 from autotiny.errors import InputError, NothingFitsError
+from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
+from autotiny.report.outcome import outcome_parts
 from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.runtimes._base import Target
 from autotiny.study.front import Pick, pick
 from autotiny.study.retarget import records_on, repacked
 from autotiny.study.search import Search
+from autotiny.tasks.kinds import Anomaly
+from autotiny.tasks.metrics import METRICS
 
 
 def export_trial(
@@ -33,6 +37,8 @@ def export_trial(
     if (number is None) == (how is None):
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
     firmware = checked_ecosystem(ecosystem)
+    if how in METRICS:
+        how = "score"
     if how is not None and how not in get_args(Pick):
         raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
@@ -64,7 +70,9 @@ def export_trial(
             study=name,
             trial=record.number,
             parameters=record.parameters,
-            scores={"validation_accuracy": validation},
+            scores={f"validation_{config.score.name}": validation},
+            goal=task.goal,
+            threshold=_threshold(search, model, image),
             encodings=encodings,
             ecosystem=firmware,
         ),
@@ -81,15 +89,27 @@ def export_trial(
         say(f"  Over the budget there: it lacks {lacks}.", style="bold red")
     if costs := cost_line(footprint):
         say(f"  {costs}")
-    say(f"  validation accuracy {validation:.4f} (measured, {search.runtime.name})")
-    test = manifest.scores["test_accuracy"]
-    say(f"  test accuracy       {test:.4f} (measured, {search.runtime.name})")
+    metric = config.score.name
+    test = manifest.scores[f"test_{metric}"]
+    say(f"  validation {metric} {validation:.4f} (measured, {search.runtime.name})")
+    say(f"  test {metric:<{len(metric) + 6}} {test:.4f} (measured, {search.runtime.name})")
+    for part in outcome_parts(manifest.test, task.class_names):
+        say(part)
     agreement = manifest.litert
     say(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
         f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
     )
     return NothingFitsError.exit_code if lacks else 0
+
+
+def _threshold(search: Search, model: bytes, image: bytes) -> float | None:
+    """Return the threshold of anomalies, chosen on validation data in the target's runtime."""
+    kind, validation = search.task.goal.kind, search.task.validation
+    if not isinstance(kind, Anomaly):
+        return None
+    outputs = device_outputs(search.runtime, model, image, validation.x).real
+    return kind.threshold(outputs, validation.x, validation.y)
 
 
 def _say_other_target(target: Target, searched: Target, repacked: bool) -> None:

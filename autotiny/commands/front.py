@@ -26,7 +26,7 @@ def show_front(
 
         draw_front(records, front, budget, plot)
     if output != "table":
-        print(front_text(front, output))
+        print(front_text(front, output, config.score))
     elif front:
         if target != config.device:
             console().print(f"On {target.name}, with weights stored as it can read them:")

@@ -12,6 +12,7 @@ from autotiny.report.tables import front_table, print_closest
 from autotiny.study.config import StudyConfig, resolve_config
 from autotiny.study.front import TrialRecord
 from autotiny.study.search import Search
+from autotiny.tasks import Task
 from autotiny.units import format_bytes, format_seconds
 
 
@@ -59,13 +60,32 @@ def _announce(search: Search, total: int, done: int) -> None:
     target = f"{config.device.name} ({config.device.kernels} kernels)"
     console().print(
         f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "
-        f"{len(task.test)} samples of {shape}, {task.classes} classes), {config.base_name}, "
+        f"{len(task.test)} samples of {shape}, {_what(task)}), {config.base_name}, "
         f"budget {', '.join(limits) or 'none'}, target {target}, seed "
         f"{config.seed}" + (f", {done} of {total} trials done" if done else "")
     )
+    if not done:
+        for sentence in task.told:
+            if sentence != "classification, inferred from whole labels":  # the plainest case
+                console().print(f"Task: {sentence}.")
+        if config.score.name != "accuracy":
+            better = "higher" if config.score.higher_is_better else "lower"
+            console().print(
+                f"Scored by {config.score.name} on validation data, {better} is better."
+            )
     if config.model is not None:  # low here means that the data is not scaled as the model wants
-        accuracy = search.base_model().validation_accuracy
-        console().print(f"{config.model}: validation accuracy {accuracy:.4f} (float, measured)")
+        score = search.base_model().validation_score
+        name = config.score.name
+        console().print(f"{config.model}: validation {name} {score:.4f} (float, measured)")
+
+
+def _what(task: Task) -> str:
+    """Return what a model of the task gives, counted."""
+    kind, count = task.goal.kind.name, len(task.class_names)
+    if kind == "anomaly":
+        return "anomaly detection"
+    noun = {"classification": "classes", "multi-label": "labels"}.get(kind)
+    return f"{count} {noun}" if noun else f"{count} value{'s' * (count > 1)}"
 
 
 def _say_if_hopeless(records: Sequence[TrialRecord], config: StudyConfig) -> None:
@@ -83,7 +103,7 @@ def _conclude(search: Search, seconds: float) -> int:
     out, name = console(), search.folder.name
     records, budget = search.records(), search.config.budget
     front = search.front()
-    rejected = sum(record.accuracy is None for record in records)
+    rejected = sum(record.litert_score is None for record in records)
     out.print(
         f"\n{len(records)} trials ({rejected or 'none'} rejected as over budget, untrained) "
         f"in {format_seconds(seconds)}; {len(front)} on the front{':' if front else '.'}"

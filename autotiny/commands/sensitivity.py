@@ -32,13 +32,14 @@ def show_sensitivity(name: str, plot: Path | None, output: str, trust: bool = Fa
             f"A sensitivity table needs a precision to lower to; {search.config.device.name} has "
             "none but int8."
         )
+    goal = search.task.goal
     if plot is not None:  # before anything is printed, since what reads that may close the pipe
-        draw_sensitivity(rows, name, plot)
+        draw_sensitivity(rows, name, plot, goal)
     if output != "table":
-        print(sensitivity_text(rows, output))
+        print(sensitivity_text(rows, output, goal))
         return
     out = console()
-    out.print(sensitivity_table(rows, drawn=out.is_terminal))
+    out.print(sensitivity_table(rows, drawn=out.is_terminal, goal=goal))
     if plot is not None:
         out.print(f"Heat map written to {plot}")
 

@@ -1,12 +1,14 @@
 """``autotiny show``."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from autotiny.commands._options import checked_format
-from autotiny.evaluation import device_accuracy
+from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
+from autotiny.report.outcome import outcome_parts
 from autotiny.report.plain import facts_text
 from autotiny.report.tables import cost_line, footprint_table, sureness
 from autotiny.study.front import TrialRecord
@@ -20,9 +22,9 @@ def show_trial(
     checked_format(output)
     search = Search.open(name, trusted=trust)
     record, out = search.record(number), console()
-    scores = _scores(search, record, test)  # before anything is printed: it may be refused
+    scores, outcome = _scores(search, record, test)  # before anything is printed: may be refused
     if output != "table":
-        print(facts_text(_facts(record, scores), output))
+        print(facts_text(_facts(record, scores, outcome), output))
         return
     out.print(f"Trial {number} of {name}", style="bold")
     out.print(_pairs("hyperparameter", {k: _number(v) for k, v in record.parameters.items()}))
@@ -49,30 +51,43 @@ def show_trial(
     if not scores:
         out.print("  Never trained: over budget.")
         return
-    out.print(_pairs("accuracy", {f"{key} (measured)": f"{v:.4f}" for key, v in scores.items()}))
+    name_of_score = record.metric.name
+    shown = {f"{key} (measured)": f"{value:.4f}" for key, value in scores.items()}
+    out.print(_pairs(name_of_score, shown))
+    for part in outcome_parts(outcome, search.task.class_names):
+        out.print(part)
 
 
-def _scores(search: Search, record: TrialRecord, test: bool) -> dict[str, float]:
-    """Return what was measured of a trial; nothing if it was never trained."""
-    if record.accuracy is None:
-        return {}
-    runtime = search.runtime
+def _scores(
+    search: Search, record: TrialRecord, test: bool
+) -> tuple[dict[str, float], Mapping[str, Any]]:
+    """Return what was measured of a trial, and what else its test outputs tell.
+
+    Nothing if it was never trained.
+    """
+    if record.litert_score is None:
+        return {}, {}
+    runtime, task = search.runtime, search.task
     scores = {
-        "validation, litert": record.accuracy,
+        "validation, litert": record.litert_score,
         f"validation, {runtime.name}": search.device_score(record),
     }
-    if test:
-        model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
-        score = device_accuracy(runtime, model, image, search.task.test)
-        scores[f"test, {runtime.name}"] = score
-    return scores
+    if not test:
+        return scores, {}
+    model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
+    outputs = device_outputs(runtime, model, image, task.test.x).real
+    scores[f"test, {runtime.name}"] = task.goal.score(outputs, task.test)
+    kind = task.goal.kind
+    return scores, kind.facts(outputs, task.test.x, task.test.y, task.class_names)
 
 
-def _facts(record: TrialRecord, scores: dict[str, float]) -> dict[str, Any]:
-    """Return a trial as nested facts; sizes are bytes, scores are measured accuracies."""
+def _facts(
+    record: TrialRecord, scores: dict[str, float], outcome: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a trial as nested facts; sizes are bytes, scores are measured."""
     footprint = record.footprint
     totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
-    return {
+    facts = {
         "trial": record.number,
         "parameters": dict(record.parameters),
         "dropped": dict(record.dropped),
@@ -80,8 +95,9 @@ def _facts(record: TrialRecord, scores: dict[str, float]) -> dict[str, Any]:
         "encodings": dict(record.encodings),
         "footprint": dataclasses.asdict(footprint) | totals,
         "predicted": dict(record.predicted),
-        "accuracy": {key.replace(", ", "_"): value for key, value in scores.items()},
+        record.metric.name: {key.replace(", ", "_"): value for key, value in scores.items()},
     }
+    return facts | ({"test": dict(outcome)} if outcome else {})
 
 
 def _plan(record: TrialRecord) -> Grid:

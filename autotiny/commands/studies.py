@@ -12,7 +12,7 @@ from autotiny.study.front import feasible
 from autotiny.study.space_files import parse_space, read_space, space_names
 from autotiny.study.storage import StudyFolder, studies_dir, study_names
 
-_STUDY_KEYS = ("study", "data", "base", "trials", "asked", "fit", "best_accuracy", "problem")
+_STUDY_KEYS = ("study", "data", "base", "trials", "asked", "fit", "metric", "best_score", "problem")
 
 
 def list_studies(output: str) -> None:
@@ -32,13 +32,15 @@ def list_studies(output: str) -> None:
     table.add_column("base", rank=3)
     table.add_column("trials", rank=1)
     table.add_column("fit", justify="right", rank=4)
-    table.add_column("best accuracy", justify="right")
+    table.add_column("best score", justify="right")
     for row in rows:
         if row["problem"]:
             continue
-        best = row["best_accuracy"]
+        best = row["best_score"]
         cells = (row["study"], row["data"], row["base"], f"{row['trials']} of {row['asked']}")
-        table.add_row(*cells, str(row["fit"]), "-" if best is None else f"{best:.4f}")
+        table.add_row(
+            *cells, str(row["fit"]), "-" if best is None else f"{best:.4f} {row['metric']}"
+        )
     out = console()
     out.print(table)
     for row in rows:
@@ -63,7 +65,8 @@ def _study(name: str) -> dict[str, Any]:
         "trials": len(records),
         "asked": max(config.trials, len(records)),
         "fit": len(fit),
-        "best_accuracy": max((record.score for record in fit), default=None),
+        "metric": config.score.name,
+        "best_score": max(fit, key=lambda record: record.quality).score if fit else None,
     }
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from autotiny.tasks.kinds import TaskKind
+
 
 @dataclass(frozen=True)
 class Distillation:
@@ -17,23 +19,21 @@ class Distillation:
     temperature: float = 4.0
 
 
-def distillation_loss(logits: Any, labels: Any, teacher_logits: Any, settings: Distillation) -> Any:
-    """Return the mean loss of a batch as a TensorFlow scalar.
+def distillation_loss(
+    tf: Any, kind: TaskKind, outputs: Any, targets: Any, teacher: Any, settings: Distillation
+) -> Any:
+    """Return the loss of each sample of a batch, as a TensorFlow tensor ``(batch,)``.
 
     Args:
-        logits: Student outputs before softmax, ``(batch, classes)``.
-        labels: Class indices, ``(batch,)``.
-        teacher_logits: Teacher outputs before softmax, ``(batch, classes)``.
-        settings: Temperature and alpha. The soft term is scaled by the temperature's square so that
-            its gradients keep their size, as in the paper.
+        tf: TensorFlow.
+        kind: What outputs mean.
+        outputs: The student's, ``(batch, outputs)``.
+        targets: As the kind takes them.
+        teacher: The teacher's outputs, ``(batch, outputs)``; needed for alpha > 0.
+        settings: Temperature and alpha.
     """
-    import tensorflow as tf
-
-    hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    losses = kind.loss(tf, outputs, targets)
     if settings.alpha == 0:
-        return tf.reduce_mean(hard)
-    soft = tf.nn.softmax_cross_entropy_with_logits(
-        tf.nn.softmax(teacher_logits / settings.temperature), logits / settings.temperature
-    )
-    alpha, square = settings.alpha, settings.temperature**2
-    return tf.reduce_mean((1 - alpha) * hard + alpha * square * soft)
+        return losses
+    soft = kind.distillation(tf, outputs, teacher, settings.temperature)
+    return (1 - settings.alpha) * losses + settings.alpha * soft

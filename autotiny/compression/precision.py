@@ -96,12 +96,12 @@ def choose_plan(
 
 
 def _cost(row: Sensitivity) -> float:
-    """Return what a precision costs, in nats.
+    """Return what a precision costs, in the unit of the divergence.
 
     More bits may gain. Fewer cannot: below 0 is noise there, and must not pay for other layers.
     """
     gains = row.precision.activation_bits > INT8.activation_bits
-    return row.kl_divergence if gains else max(0.0, row.kl_divergence)
+    return row.divergence if gains else max(0.0, row.divergence)
 
 
 def _subsets(names: Iterable[str]) -> list[frozenset[str]]:

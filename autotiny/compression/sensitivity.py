@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.compression.clustering import plan_levels, snap_clustered
-from autotiny.evaluation import litert_outputs, mean_kl_divergence
+from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, lower
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.precision import LayerPrecision
-from autotiny.tasks._base import Split
+from autotiny.tasks._base import CLASSIFY, Goal, Split
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,16 @@ class Sensitivity:
     Attributes:
         layer: Layer name.
         precision: What that layer alone was lowered to.
-        accuracy_loss: Validation accuracy of int8 throughout minus that of this model.
-        kl_divergence: Of this model's outputs from the float model's, minus that of int8
-            throughout, in nats; smoother than accuracy, and below 0 where the layer gained.
+        score_loss: By how much the validation score is worse than that of int8 throughout.
+        divergence: Of this model's outputs from the float model's, minus that of int8 throughout,
+            in the unit of the task's kind; smoother than the score, and below 0 where the layer
+            gained.
     """
 
     layer: str
     precision: LayerPrecision
-    accuracy_loss: float
-    kl_divergence: float
+    score_loss: float
+    divergence: float
 
 
 def measure_sensitivity(
@@ -42,8 +43,9 @@ def measure_sensitivity(
     ranges: Ranges,
     options: Mapping[str, Sequence[LayerPrecision]],
     validation: Split,
-    float_logits: NDArray[np.float32],
+    float_outputs: NDArray[np.float32],
     *,
+    goal: Goal = CLASSIFY,
     seed: int,
     on_step: Callable[[], None] | None = None,
 ) -> tuple[Sensitivity, ...]:
@@ -55,7 +57,8 @@ def measure_sensitivity(
         ranges: Its activation ranges.
         options: Precisions to try for each layer, int8 left out.
         validation: What scores are measured on.
-        float_logits: The float base model's outputs on ``validation``, ``(n, classes)``.
+        float_outputs: The float base model's outputs on ``validation``, ``(n, outputs)``.
+        goal: What outputs mean and are scored by.
         seed: Of the clustering behind look-up tables.
         on_step: Called after each measurement.
     """
@@ -64,14 +67,16 @@ def measure_sensitivity(
         snapped = snap_clustered(weights, plan_levels(network, weights, plan, seed=seed))
         lowered = lower(network, snapped, plan, ranges)
         outputs = litert_outputs(lowered, validation.x)
-        return outputs.accuracy(validation.y), mean_kl_divergence(float_logits, outputs.real)
+        quality = goal.metric.quality(goal.score(outputs.real, validation))
+        return quality, goal.kind.divergence(float_outputs, outputs.real)
 
-    base_accuracy, base_kl = measure({})
+    base_quality, base_divergence = measure({})
     rows = []
     for layer, precisions in options.items():
         for precision in precisions:
-            accuracy, kl = measure({layer: precision})
-            rows.append(Sensitivity(layer, precision, base_accuracy - accuracy, kl - base_kl))
+            quality, divergence = measure({layer: precision})
+            lost = base_quality - quality
+            rows.append(Sensitivity(layer, precision, lost, divergence - base_divergence))
             if on_step:
                 on_step()
     return tuple(rows)

@@ -34,10 +34,12 @@ class GoldenVectors:
 def golden_vectors(request: BundleRequest, interface: Interface) -> GoldenVectors:
     """Run the chosen test inputs through the image on its runtime."""
     count = max(1, min(_MOST_VECTORS, _MOST_BYTES // interface.input.size))
-    chosen = spread_over_classes(request.test_y, count)
+    integers = request.test_y.ndim == 1 and request.test_y.dtype.kind in "biu"
+    classes = request.test_y if integers else np.zeros(len(request.test_y), np.int64)
+    chosen = spread_over_classes(classes, count)
     inputs = interface.input.quantise(request.test_x[chosen])
     outputs = request.runtime.outputs(request.image, inputs)
-    labels = request.test_y[chosen]
+    labels = classes[chosen]
     return GoldenVectors(inputs.reshape(len(chosen), -1), outputs, labels)
 
 

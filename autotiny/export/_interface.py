@@ -53,12 +53,14 @@ class Interface:
         operators: Distinct operators that it runs, sorted: builtin names, or the custom code of a
             custom operator.
         gives_probabilities: Its output comes from a softmax; else it is logits.
+        gives_sigmoid: The last operator makes probabilities of single outputs.
     """
 
     input: QuantisedTensor
     output: QuantisedTensor
     operators: tuple[str, ...]
     gives_probabilities: bool
+    gives_sigmoid: bool = False
 
 
 def read_interface(model: bytes) -> Interface:
@@ -80,7 +82,9 @@ def read_interface(model: bytes) -> Interface:
     last = [op for op in graph.operators if graph.outputs[0] in op.outputs]
     kinds = {_operator_name(parsed.operatorCodes[op.opcodeIndex], names) for op in last}
     source, sink = _edge(graph, "inputs"), _edge(graph, "outputs")
-    return Interface(source, sink, tuple(sorted(operators)), kinds == {"SOFTMAX"})
+    return Interface(
+        source, sink, tuple(sorted(operators)), kinds == {"SOFTMAX"}, kinds == {"LOGISTIC"}
+    )
 
 
 def _edge(graph: Any, kind: str) -> QuantisedTensor:

@@ -55,7 +55,12 @@ class Manifest:
         study: Name of the study, if it comes from one.
         trial: Number of the trial, likewise.
         parameters: Hyperparameters of the trial.
-        scores: Scores given, and ``test_accuracy`` of the image on the runtime.
+        scores: Scores given, and ``test_accuracy`` (or another metric) of the image on the runtime.
+        task: Kind of the task; None if the outputs are but values.
+        metric: What the scores are, likewise.
+        test: What else outputs on test data tell: confusion matrix, recall, errors.
+        names: Of classes, labels or values.
+        threshold: What decides, where something is decided by one.
         target: The target's fields.
         footprint: The footprint's fields and its totals, in bytes.
         encodings: Weight tensor to encoding.
@@ -75,6 +80,11 @@ class Manifest:
     trial: int | None
     parameters: Mapping[str, Any]
     scores: Mapping[str, float]
+    task: str | None
+    metric: str | None
+    test: Mapping[str, Any]
+    names: tuple[str, ...]
+    threshold: float | None
     target: Mapping[str, Any]
     footprint: Mapping[str, Any]
     encodings: Mapping[str, str]

@@ -21,6 +21,7 @@ from autotiny.export._c_source import (
 from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import package_versions
+from autotiny.export._meaning import meaning_of
 from autotiny.export._operators import registrations
 from autotiny.export._request import BundleRequest
 from autotiny.resources import resource_dir
@@ -79,6 +80,7 @@ def _values(
     request: BundleRequest, interface: Interface, golden: GoldenVectors
 ) -> Mapping[str, Any]:
     """Return what templates may use."""
+    meaning = meaning_of(request, interface)
     return {
         "project": request.project,
         "name": request.name,
@@ -89,6 +91,11 @@ def _values(
         "target": request.target,
         "footprint": request.footprint,
         "class_names": request.class_names,
+        "meaning": meaning.template,
+        "noun": meaning.noun,
+        "plural": meaning.plural,
+        "threshold": meaning.threshold,
+        "threshold_of": meaning.threshold_of,
         "tflm": version_of(request.target),
         "cortex_m": cortex_m(request.target.core),
         "interface": interface,

@@ -14,6 +14,7 @@ from autotiny.errors import InputError
 from autotiny.resources import resource_dir
 from autotiny.runtimes._base import Footprint, Runtime, Target
 from autotiny.runtimes.tflm.versions import TflmVersion, has_feature, load_version
+from autotiny.tasks._base import CLASSIFY, Goal
 
 Ecosystem = Literal["generic", "arduino"]
 
@@ -29,15 +30,16 @@ class BundleRequest:
         target: What the firmware will run on.
         runtime: The runtime that the image was packed for; it gives the golden outputs.
         footprint: Of the image on the target.
-        class_names: One per model output.
+        class_names: One per class, label or value.
         test_x: Test inputs, float32, shape ``(n, *input_shape)``.
-        test_y: Their classes, shape ``(n,)``.
+        test_y: Their targets, as the kind of task has them.
         source: Where the model comes from, as a person would say it.
         parameters: Hyperparameters of the trial.
         scores: Scores by name, as in ``validation_accuracy``.
         encodings: Weight tensor to the encoding it is stored with.
         ecosystem: Which firmware is written: a folder of firmware_templates.
-        classes: How many classes the test labels have; as many as outputs by default.
+        goal: What the outputs mean and are scored by; None if they are but values.
+        threshold: Of anomalies: the mean squared error above which a sample is one.
         study: Name of the study, if it comes from one.
         trial: Number of the trial, likewise.
     """
@@ -50,13 +52,14 @@ class BundleRequest:
     footprint: Footprint
     class_names: tuple[str, ...]
     test_x: NDArray[np.float32]
-    test_y: NDArray[np.int64]
+    test_y: NDArray[Any]
     source: str
     parameters: Mapping[str, Any]
     scores: Mapping[str, float]
     encodings: Mapping[str, str]
     ecosystem: Ecosystem = "generic"
-    classes: int | None = None
+    goal: Goal | None = CLASSIFY
+    threshold: float | None = None
     study: str | None = None
     trial: int | None = None
 

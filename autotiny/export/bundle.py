@@ -5,19 +5,22 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autotiny.errors import InputError
-from autotiny.evaluation import class_accuracy
 from autotiny.export._golden import GoldenVectors, golden_vectors
 from autotiny.export._interface import Interface, read_interface
 from autotiny.export._manifest import Manifest, is_bundle_manifest, package_versions, plain
+from autotiny.export._meaning import meaning_of
 from autotiny.export._proof import compare_with_litert, prove
 from autotiny.export._render import render, sources_dir
 from autotiny.export._request import BundleRequest, check
+from autotiny.tasks._base import Split
 
 _MANIFEST = "manifest.json"
 
@@ -66,11 +69,7 @@ def _checked_interface(request: BundleRequest) -> Interface:
             f"Test inputs must have the model's input shape {interface.input.shape[1:]}; "
             f"got {request.test_x.shape[1:]}."
         )
-    if interface.output.size != len(request.class_names):
-        raise InputError(
-            f"There must be one class name per output; got {len(request.class_names)} names "
-            f"and {interface.output.size} outputs."
-        )
+    meaning_of(request, interface)
     return interface
 
 
@@ -144,11 +143,7 @@ def _manifest(
 ) -> Manifest:
     agreement, outputs = compare_with_litert(request, interface)
     real = interface.output.dequantise(outputs)
-    classes = request.classes or len(request.class_names)
-    accuracy = class_accuracy(
-        real, np.asarray(request.test_y), classes, sigmoid="LOGISTIC" in interface.operators
-    )
-    scores = plain(request.scores) | ({} if accuracy is None else {"test_accuracy": accuracy})
+    scores, facts = _judged(request, interface, real)
     footprint = request.footprint
     totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
     written = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -160,7 +155,12 @@ def _manifest(
         study=request.study,
         trial=request.trial,
         parameters=plain(request.parameters),
-        scores=scores,
+        scores=plain(request.scores) | scores,
+        task=None if request.goal is None else request.goal.kind.name,
+        metric=None if request.goal is None else request.goal.metric.name,
+        test=plain(facts),
+        names=request.class_names,
+        threshold=meaning_of(request, interface).threshold,
         target=plain(request.target),
         footprint=plain(footprint) | totals,
         encodings=dict(request.encodings),
@@ -175,3 +175,16 @@ def _manifest(
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _judged(
+    request: BundleRequest, interface: Interface, real: NDArray[np.float32]
+) -> tuple[dict[str, float], Mapping[str, Any]]:
+    """Return the score of real test outputs, and what else they tell."""
+    if request.goal is None:
+        return {}, {}
+    goal, test = request.goal, Split(request.test_x, np.asarray(request.test_y))
+    if interface.gives_sigmoid and goal.kind.name in ("classification", "multi-label"):
+        real = real - np.float32(0.5)  # probabilities: decisions are made about 0
+    facts = goal.kind.facts(real, test.x, test.y, request.class_names)
+    return {f"test_{goal.metric.name}": goal.score(real, test)}, facts

@@ -81,6 +81,8 @@ def trial_line(record: TrialRecord) -> str:
         f"RAM {footprint.ram_bytes:>7,} B"
     )
     score = (
-        "over budget, not trained" if record.accuracy is None else f"accuracy {record.accuracy:.4f}"
+        "over budget, not trained"
+        if record.litert_score is None
+        else f"{record.metric.name} {record.litert_score:.4f}"
     )
     return f"trial {record.number:>3}  {sizes}  {score}  {format_seconds(record.seconds)}"

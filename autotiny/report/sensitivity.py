@@ -11,6 +11,7 @@ from autotiny.compression.sensitivity import Sensitivity
 from autotiny.report.figure import FAINT, figure
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
+from autotiny.tasks._base import CLASSIFY, Goal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,16 +20,24 @@ Rows = Sequence[Sensitivity]
 _BARS = " ▁▂▃▄▅▆▇█"
 #: From harmless to harmful, readable on dark and light terminals.
 _HEAT = ("green", "green", "yellow", "dark_orange", "red")
-_LEGEND = (
-    "first: Kullback-Leibler divergence from the float model's outputs beyond that of int8, in "
-    "nats; then: accuracy lost against int8 throughout, in percentage points; both measured on "
-    "validation data, one layer lowered at a time"
-)
+#: Metrics that are shares, whose losses are told in percentage points.
+_SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"}
 _PRECISIONS = "w4a8: 4-bit weights, 8-bit activations; c: clustered, stored as a look-up table"
 
 
-def sensitivity_rows(rows: Rows) -> list[dict[str, Any]]:
-    """Return plain rows: KL divergence in nats, accuracy loss as a fraction."""
+def _legend(goal: Goal) -> str:
+    unit = ", in percentage points" if goal.metric.name in _SHARES else ""
+    return (
+        f"first: {goal.kind.divergence_name} from the float model's outputs beyond that of int8; "
+        f"then: {goal.metric.name} lost against int8 throughout{unit}; both measured on "
+        "validation data, one layer lowered at a time"
+    )
+
+
+def sensitivity_rows(rows: Rows, goal: Goal = CLASSIFY) -> list[dict[str, Any]]:
+    """Return plain rows: the divergence in its unit, the loss of score as the metric has it."""
+    nats = goal.kind.divergence_name.endswith("(nats)")
+    divergence = "kl_divergence_nats" if nats else "divergence"
     return [
         {
             "layer": row.layer,
@@ -36,37 +45,39 @@ def sensitivity_rows(rows: Rows) -> list[dict[str, Any]]:
             "weight_bits": row.precision.weight_bits,
             "activation_bits": row.precision.activation_bits,
             "clustered": row.precision.clustered,
-            "kl_divergence_nats": row.kl_divergence,
-            "accuracy_loss": row.accuracy_loss,
+            divergence: row.divergence,
+            f"{goal.metric.name}_loss": row.score_loss,
         }
         for row in rows
     ]
 
 
-def sensitivity_text(rows: Rows, output: str) -> str:
+def sensitivity_text(rows: Rows, output: str, goal: Goal = CLASSIFY) -> str:
     """Return the table as ``json`` or ``csv`` text."""
-    plain = sensitivity_rows(rows)
+    plain = sensitivity_rows(rows, goal)
     if output == "json":
         return json.dumps({"origin": "measured on validation data", "rows": plain}, indent=2)
     return rows_text(plain, output)
 
 
-def sensitivity_table(rows: Rows, *, drawn: bool) -> Grid:
+def sensitivity_table(rows: Rows, *, drawn: bool, goal: Goal = CLASSIFY) -> Grid:
     """Return layers down, precisions across.
 
     Args:
         rows: At least one measurement.
         drawn: Add bars and heat colours, for a terminal.
+        goal: What the outputs mean and are scored by.
     """
-    table = Grid(caption=f"{_LEGEND}\n{_PRECISIONS}")
+    table = Grid(caption=f"{_legend(goal)}\n{_PRECISIONS}")
+    share = goal.metric.name in _SHARES
     layers, precisions, cells = _grid(rows)
     table.add_column("layer")
     for precision in precisions:
         table.add_column(precision, justify="right")
-    worst = max((row.kl_divergence for row in rows), default=0.0)
+    worst = max((row.divergence for row in rows), default=0.0)
     for layer in layers:
         found = [cells.get((layer, precision)) for precision in precisions]
-        table.add_row(layer, *(_cell(row, worst, drawn) for row in found))
+        table.add_row(layer, *(_cell(row, worst, drawn, share) for row in found))
     return table
 
 
@@ -81,14 +92,14 @@ def _grid(rows: Rows) -> tuple[list[str], list[str], dict[tuple[str, str], Sensi
     return layers, [str(precision) for precision in ordered], cells
 
 
-def _cell(row: Sensitivity | None, worst: float, drawn: bool) -> Text:
+def _cell(row: Sensitivity | None, worst: float, drawn: bool, share: bool) -> Text:
     if row is None:
         return Text("-")
-    kl = _unsigned_zero(f"{row.kl_divergence:.4f}")
-    points = _points(row.accuracy_loss)
+    kl = _unsigned_zero(f"{row.divergence:.4f}")
+    points = _points(row.score_loss) if share else f"{row.score_loss:+.4f}"
     if not drawn:
         return Text(f"{kl} {points:>7}")
-    heat = _heat(row.kl_divergence, worst)
+    heat = _heat(row.divergence, worst)
     bar = _BARS[round(heat * (len(_BARS) - 1))]
     return Text(f"{bar} {kl}\n{points}", style=_HEAT[round(heat * (len(_HEAT) - 1))])
 
@@ -108,26 +119,29 @@ def _points(loss: float) -> str:
     return f"{100 * loss:+.1f}pp" if abs(loss) >= 0.0005 else "0.0pp"
 
 
-def draw_sensitivity(rows: Rows, name: str, path: Path) -> None:
-    """Draw KL divergence and accuracy loss as two heat maps side by side.
+def draw_sensitivity(rows: Rows, name: str, path: Path, goal: Goal = CLASSIFY) -> None:
+    """Draw divergence and loss of score as two heat maps side by side.
 
     Args:
         rows: At least one measurement.
         name: The study's, for the title.
         path: Ends in ``.svg`` or ``.png``.
+        goal: What the outputs mean and are scored by.
 
     Raises:
         InputError: If the file cannot be written.
     """
+    factor = 100 if goal.metric.name in _SHARES else 1
+    unit = " (percentage points)" if factor == 100 else ""
     layers, precisions, cells = _grid(rows)
     width = 3.2 + 1.5 * len(precisions)
     with figure(path, max(8.0, width), 2.2 + 0.36 * len(layers)) as drawn:
         left, right = drawn.subplots(1, 2, sharey=True)
         found = [[cells.get((layer, p)) for p in precisions] for layer in layers]
-        kl = [[row.kl_divergence if row else None for row in line] for line in found]
-        loss = [[100 * row.accuracy_loss if row else None for row in line] for line in found]
-        _heat_map(left, "KL divergence (nats)", kl, "{:.3f}")
-        _heat_map(right, "accuracy loss (percentage points)", loss, "{:.1f}")
+        kl = [[row.divergence if row else None for row in line] for line in found]
+        loss = [[factor * row.score_loss if row else None for row in line] for line in found]
+        _heat_map(left, goal.kind.divergence_name, kl, "{:.3f}")
+        _heat_map(right, f"{goal.metric.name} loss{unit}", loss, "{:.1f}" if unit else "{:.3f}")
         for axes in (left, right):
             axes.set_xticks(range(len(precisions)), precisions)
         left.set_yticks(range(len(layers)), layers)

@@ -12,6 +12,7 @@ from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
 from autotiny.runtimes._base import Footprint
 from autotiny.study.front import TrialRecord, closest, pick
+from autotiny.tasks.metrics import Metric
 from autotiny.units import format_seconds
 
 #: How weights are stored without a zero taking less room than another value.
@@ -19,12 +20,12 @@ _DENSE = frozenset({"int8", "int4"})
 
 
 def front_row(record: TrialRecord) -> dict[str, Any]:
-    """Return a trial as one flat row; sizes are bytes, accuracy is on validation data."""
+    """Return a trial as one flat row; sizes are bytes, the score is on validation data."""
     footprint = record.footprint
     return {
         "trial": record.number,
-        "accuracy": record.score,
-        "accuracy_litert": record.accuracy,
+        record.metric.name: record.score,
+        f"{record.metric.name}_litert": record.litert_score,
         "flash_bytes": footprint.flash_bytes,
         "ram_bytes": footprint.ram_bytes,
         "model_bytes": footprint.model_bytes,
@@ -38,17 +39,24 @@ def front_row(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def front_text(records: Sequence[TrialRecord], output: str) -> str:
-    """Return the front as ``json`` or ``csv`` text."""
+def front_text(records: Sequence[TrialRecord], output: str, metric: Metric) -> str:
+    """Return the front as ``json`` or ``csv`` text.
+
+    Args:
+        records: The front; may be empty.
+        output: Which of them.
+        metric: What the scores are.
+    """
     knee = pick(records, "knee").number if records else None
     rows = [front_row(record) | {"knee": record.number == knee} for record in records]
-    return rows_text(rows, output, (*front_row_keys(), "knee"))
+    return rows_text(rows, output, (*front_row_keys(metric), "knee"))
 
 
-def front_row_keys() -> tuple[str, ...]:
+def front_row_keys(metric: Metric) -> tuple[str, ...]:
     """Return the column names of ``front_row``."""
     empty = Footprint(0, 0, 0, 0, 0, 0, 0, 0)
-    return tuple(front_row(TrialRecord(0, {}, empty, 0.0, 0.0, {}, {}, {}, 0.0)))
+    record = TrialRecord(0, {}, empty, 0.0, 0.0, {}, {}, {}, 0.0, metric=metric)
+    return tuple(front_row(record))
 
 
 def front_table(records: Sequence[TrialRecord], budget: Budget) -> Grid:
@@ -62,8 +70,9 @@ def front_table(records: Sequence[TrialRecord], budget: Budget) -> Grid:
     charged = any(record.footprint.energy_mj is not None for record in records)
     table = Grid(caption=_legend(records))
     knee = pick(records, "knee").number if records else None
+    score = records[0].metric.name if records else "score"
     columns = {
-        "trial": 0, "accuracy": 0, "flash": 0, "% ": 6 if budget.flash_bytes else -1, "model": 4,
+        "trial": 0, score: 0, "flash": 0, "% ": 6 if budget.flash_bytes else -1, "model": 4,
         "RAM": 0, "%": 6 if budget.ram_bytes else -1, "arena": 4, "MACs": 5,
         "latency": 1 if timed else -1, "energy": 2 if charged else -1,
     }  # fmt: skip
@@ -76,7 +85,7 @@ def front_table(records: Sequence[TrialRecord], budget: Budget) -> Grid:
         footprint = record.footprint
         cells = {
             "trial": str(record.number),
-            "accuracy": f"{record.score:.4f}",
+            score: "-" if record.score is None else f"{record.score:.4f}",
             "flash": f"{footprint.flash_bytes:,}",
             "% ": _share(footprint.flash_bytes, budget.flash_bytes),
             "model": f"{footprint.model_bytes:,}",
@@ -120,7 +129,7 @@ def compression(record: TrialRecord) -> str:
     Sparsity is named only where some weights are stored in a way that zeros make smaller.
     """
     parameters = record.parameters
-    parts = [f"width {parameters['width']:.2f}"] if "width" in parameters else []
+    parts = [f"{k} {parameters[k]:.2f}" for k in ("width", "depth") if k in parameters]
     if parameters.get("sparsity") and not _DENSE.issuperset(record.encodings.values()):
         parts.append(f"sparsity {parameters['sparsity']:.2f}")
     if parameters.get("distillation_alpha"):
@@ -136,10 +145,11 @@ def _share(used: int, limit: int | None) -> str:
 
 
 def _legend(records: Sequence[TrialRecord]) -> str:
-    scored = any(record.device_accuracy is not None for record in records)
+    scored = any(record.device_score is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
+    score = records[0].metric.name if records else "score"
     text = (
-        f"accuracy: measured on validation data {where}; sizes in bytes; flash: the model, "
+        f"{score}: measured on validation data {where}; sizes in bytes; flash: the model, "
         "measured, and runtime code, from a table; RAM: the arena, predicted for the 32-bit "
         "target, and a reserve for statics and stack"
     )

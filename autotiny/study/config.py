@@ -26,10 +26,14 @@ from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.study.format import FORMAT, check_format
 from autotiny.study.space import SearchSpace
 from autotiny.study.space_files import parse_space, read_space
+from autotiny.tasks._assemble import TaskOptions
+from autotiny.tasks._layout import Layout
+from autotiny.tasks.metrics import METRICS, Metric
 from autotiny.units import parse_seconds, parse_size
 from autotiny.yaml_text import parse_yaml, read_yaml
 
-Objective = Literal["accuracy", "flash", "ram", "latency", "energy"]
+#: What a front may trade off, beside the score, which any metric's name stands for.
+_COSTS = ("flash", "ram", "latency", "energy")
 SamplerName = Literal["tpe", "nsga2", "random"]
 
 #: What each built-in task is searched with when no space is named; others are looked at.
@@ -62,6 +66,11 @@ class StudyConfig(BaseModel):
         seed: Of every random choice.
         sampler: How candidates are proposed.
         objectives: What the front trades off.
+        task: Kind of the task; None is inferred, and classification in studies of 0.2 and before.
+        metric: What models are scored by; None is the kind's default, likewise accuracy.
+        class_weights: What samples of rare classes count in training.
+        layout: What the axes of samples mean; None is inferred, likewise image.
+        input_shape: Shape that a user's model takes samples in, where it is not the data's own.
         target: What the models will run on.
         runtime: Which runtime they run in.
         fingerprint: SHA-256 of the data.
@@ -85,7 +94,12 @@ class StudyConfig(BaseModel):
     timeout_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**31)
     sampler: SamplerName = "tpe"
-    objectives: tuple[Objective, ...] = ("accuracy", "flash", "ram")
+    objectives: tuple[str, ...] = ("score", "flash", "ram")
+    task: str | None = None
+    metric: str | None = None
+    class_weights: Literal["balanced"] | None = None
+    layout: Layout | None = None
+    input_shape: tuple[int, ...] | None = None
     target: dict[str, Any] = Field(default_factory=lambda: asdict(Target()))
     runtime: Literal["tflm"] = "tflm"
     fingerprint: str = ""
@@ -101,8 +115,11 @@ class StudyConfig(BaseModel):
     @field_validator("objectives")
     @classmethod
     def _accuracy_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if "accuracy" not in value:
-            raise ValueError("must hold accuracy; without it the smallest model always wins")
+        for name in value:
+            if name not in ("score", *METRICS, *_COSTS):
+                raise ValueError(f"must be among score, {', '.join(_COSTS)}; got {name!r}")
+        if not {"score", *METRICS} & set(value):
+            raise ValueError("must hold score; without it the smallest model always wins")
         if len(set(value)) != len(value):
             raise ValueError(f"must name each objective once; got {', '.join(value)}")
         return value
@@ -141,6 +158,19 @@ class StudyConfig(BaseModel):
                 "has none"
             )
         return self
+
+    @property
+    def task_options(self) -> TaskOptions:
+        """What is known of the task: what the user says of a new one, else what was found then."""
+        if self.fingerprint and self.task is None:  # made before there was anything to say
+            rank = self.arrays.get("x_train", "").split(" ")[0].count("x")
+            return TaskOptions("classification", layout="vector" if rank == 1 else "image")
+        return TaskOptions(self.task, self.metric, self.class_weights, self.layout)
+
+    @property
+    def score(self) -> Metric:
+        """What models are scored by."""
+        return METRICS[self.metric or "accuracy"]
 
     @property
     def base_name(self) -> str:
@@ -199,7 +229,9 @@ def resolve_config(
     merged = _expanded(merged)
     merged |= _expanded(typed, merged.get("target"))
     data = str(merged.pop("data", "digits"))
-    space = _resolve_space(merged.pop("space", None), data)
+    said = (merged.get(name) for name in ("task", "metric", "class_weights", "layout"))
+    known = TaskOptions(*(None if value is None else str(value) for value in said))
+    space = _resolve_space(merged.pop("space", None), data, known)
     model = merged.get("model")
     if model is not None:  # it brings its layers; the parameters are what is searched
         space = {key: value for key, value in space.items() if key not in ("family", "base")}
@@ -262,19 +294,22 @@ def _with_kernels(target: Any, kernels: str) -> Any:
     return {**target, "kernels": checked_kernels(kernels, core)}
 
 
-def _resolve_space(space: Any, data: str) -> dict[str, Any]:
+def _resolve_space(space: Any, data: str, options: TaskOptions) -> dict[str, Any]:
     if isinstance(space, dict):
         return dict(space)
-    return read_space(_default_space(data) if space is None else str(space))
+    return read_space(_default_space(data, options) if space is None else str(space))
 
 
-def _default_space(data: str) -> str:
-    """Return the space for data that comes without one: dense layers unless it is 2-D."""
+def _default_space(data: str, options: TaskOptions) -> str:
+    """Return the space for data that comes without one, by what its samples are."""
     if data in _DEFAULT_SPACES:
         return _DEFAULT_SPACES[data]
     from autotiny.tasks import load_task
 
-    return "mlp" if len(load_task(data, seed=0).input_shape) == 1 else "cnn"
+    task = load_task(data, seed=0, options=options)
+    if task.goal.kind.name == "anomaly":
+        return "autoencoder"
+    return {"vector": "mlp", "signal": "cnn1d", "image": "cnn"}[task.layout]
 
 
 def _assignments(content: Any) -> list[str]:

@@ -10,8 +10,12 @@ import numpy as np
 from autotiny.budget.limits import Budget
 from autotiny.errors import InputError, NothingFitsError
 from autotiny.runtimes._base import Footprint
+from autotiny.tasks.metrics import METRICS, Metric
 
-Pick = Literal["knee", "accuracy", "flash", "ram", "latency", "energy"]
+#: How to choose from a front, beside ``knee`` and the metric's name.
+Pick = Literal["knee", "score", "flash", "ram", "latency", "energy"]
+#: Every metric's name stands for the score.
+_SCORE_NAMES = dict.fromkeys(METRICS, "score")
 
 
 @dataclass(frozen=True)
@@ -22,34 +26,39 @@ class TrialRecord:
         number: Its number in the study.
         parameters: Hyperparameters that were chosen.
         footprint: Of the artifact; of the untrained lowering if it was never trained.
-        accuracy: Validation accuracy in LiteRT; None if it was never trained.
-        device_accuracy: The same in the target's own runtime, once measured.
+        litert_score: Validation score in LiteRT; None if it was never trained.
+        device_score: The same in the target's own runtime, once measured.
         plan: Layer to precision, where not int8.
         encodings: Weight tensor to how it is stored.
         artifacts: ``model`` and ``image`` to their identifiers in the artifact store.
         seconds: How long the trial took.
         dropped: Hyperparameter to why it changes no byte of this trial's file.
         predicted: Flash that was predicted before training, as an upper bound.
+        metric: What the scores are.
     """
 
     number: int
     parameters: Mapping[str, Any]
     footprint: Footprint
-    accuracy: float | None
-    device_accuracy: float | None
+    litert_score: float | None
+    device_score: float | None
     plan: Mapping[str, str]
     encodings: Mapping[str, str]
     artifacts: Mapping[str, str]
     seconds: float
     dropped: Mapping[str, str] = field(default_factory=dict)
     predicted: Mapping[str, int] = field(default_factory=dict)
+    metric: Metric = METRICS["accuracy"]
 
     @property
-    def score(self) -> float:
-        """The accuracy to compare by: the device's where it is known; -1 if never trained."""
-        if self.device_accuracy is not None:
-            return self.device_accuracy
-        return -1.0 if self.accuracy is None else self.accuracy
+    def score(self) -> float | None:
+        """The score to show: the device's where it is known; None if it was never trained."""
+        return self.litert_score if self.device_score is None else self.device_score
+
+    @property
+    def quality(self) -> float:
+        """What to compare by: higher is better, and nothing is worse than never trained."""
+        return -math.inf if self.score is None else self.metric.quality(self.score)
 
 
 def objective_value(record: TrialRecord, objective: str) -> float:
@@ -60,13 +69,13 @@ def objective_value(record: TrialRecord, objective: str) -> float:
     """
     footprint = record.footprint
     values: dict[str, float] = {
-        "accuracy": -record.score,
+        "score": -record.quality,
         "flash": float(footprint.flash_bytes),
         "ram": float(footprint.ram_bytes),
         "latency": math.inf if footprint.latency_s is None else footprint.latency_s,
         "energy": math.inf if footprint.energy_mj is None else footprint.energy_mj,
     }
-    return values[objective]
+    return values[objective if objective in values else _SCORE_NAMES[objective]]
 
 
 def _point(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...]:
@@ -75,11 +84,11 @@ def _point(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...]:
 
 def feasible(records: Sequence[TrialRecord], budget: Budget) -> list[TrialRecord]:
     """Return the trained trials within a budget."""
-    return [r for r in records if r.accuracy is not None and budget.fits(r.footprint)]
+    return [r for r in records if r.litert_score is not None and budget.fits(r.footprint)]
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
-    """Return the non-dominated trials, most accurate first; of equals, the earliest.
+    """Return the non-dominated trials, best first; of equals, the earliest.
 
     A trial of which an objective is not known is on no front.
     """
@@ -96,7 +105,7 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> l
         return False
 
     front = [record for index, record in enumerate(records) if not dominated(index)]
-    return sorted(front, key=lambda r: (-r.score, r.footprint.flash_bytes, r.number))
+    return sorted(front, key=lambda r: (-r.quality, r.footprint.flash_bytes, r.number))
 
 
 def closest(
@@ -120,8 +129,8 @@ def closest(
 def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     """Return one trial of a front.
 
-    ``knee`` takes the one farthest towards the ideal from the line between the most accurate and
-    the smallest (Kneedle, Satopaa et al. 2011), over flash and accuracy and the members that are
+    ``knee`` takes the one farthest towards the ideal from the line between the best and
+    the smallest (Kneedle, Satopaa et al. 2011), over flash and score and the members that are
     best in these two; all others the best in that respect.
 
     Raises:
@@ -133,11 +142,11 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     _require_known(front, how)
     if how != "knee":
         return min(
-            front, key=lambda r: (objective_value(r, how), -r.score, r.footprint.flash_bytes)
+            front, key=lambda r: (objective_value(r, how), -r.quality, r.footprint.flash_bytes)
         )
-    stairs = accuracy_stairs(front)
+    stairs = score_stairs(front)
     flash = np.array([r.footprint.flash_bytes for r in stairs], float)
-    score = np.array([r.score for r in stairs], float)
+    score = np.array([r.quality for r in stairs], float)
     gain = _unit(score) - _unit(flash)
     return stairs[int(np.argmax(gain))]
 
@@ -156,14 +165,14 @@ def _require_known(front: Sequence[TrialRecord], how: Pick) -> None:
     )
 
 
-def accuracy_stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the members that none beats in accuracy and flash alone, smallest first.
+def score_stairs(front: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the members that none beats in score and flash alone, smallest first.
 
     The others are on a front for the sake of another objective.
     """
     stairs: list[TrialRecord] = []
-    for record in sorted(front, key=lambda r: (r.footprint.flash_bytes, -r.score, r.number)):
-        if not stairs or record.score > stairs[-1].score:
+    for record in sorted(front, key=lambda r: (r.footprint.flash_bytes, -r.quality, r.number)):
+        if not stairs or record.quality > stairs[-1].quality:
             stairs.append(record)
     return stairs
 

@@ -16,7 +16,6 @@ from autotiny.base_model import (
 )
 from autotiny.compression.depth import BlockCost, measure_blocks
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
-from autotiny.evaluation import mean_kl_divergence
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.blocks import removable_blocks
 from autotiny.networks.families import build_network
@@ -37,7 +36,7 @@ _VERSION = 1
 def build_base_network(task: Task, space: SearchSpace) -> Network:
     """Return the untrained base network of a space for a task."""
     assert space.family is not None  # StudyConfig lets only a study with a model have none
-    return build_network(space.family, space.base, task.input_shape, task.classes)
+    return build_network(space.family, space.base, task.input_shape, task.outputs)
 
 
 def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProgress) -> BaseModel:
@@ -89,7 +88,12 @@ def sensitivity(
     if (stored := steps.load("sensitivity", key)) is not None:
         with contextlib.suppress(LookupError, TypeError, ValueError):
             return tuple(
-                Sensitivity(**row | {"precision": LayerPrecision(**row["precision"])})
+                Sensitivity(
+                    row["layer"],
+                    LayerPrecision(**row["precision"]),
+                    row["accuracy_loss"],
+                    row["kl_divergence"],
+                )
                 for row in stored[1]
             )
     network, weights = fold_batch_norm(base.network, base.weights)
@@ -106,11 +110,22 @@ def sensitivity(
         base.ranges,
         options,
         task.validation,
-        base.validation_logits,
+        base.validation_outputs,
+        goal=task.goal,
         seed=config.seed,
         on_step=step,
     )
-    steps.store("sensitivity", key, {}, [dataclasses.asdict(row) for row in table])
+    # Names of 0.1.0, whose caches stay readable.
+    rows = [
+        {
+            "layer": row.layer,
+            "precision": dataclasses.asdict(row.precision),
+            "accuracy_loss": row.score_loss,
+            "kl_divergence": row.divergence,
+        }
+        for row in table
+    ]
+    steps.store("sensitivity", key, {}, rows)
     return table
 
 
@@ -138,9 +153,9 @@ def block_costs(
         return logits(network, weights, task.validation.x)
 
     def judge(outputs: NDArray[np.float32]) -> tuple[float, float]:
-        score = float((outputs.argmax(axis=1) == task.validation.y).mean())
-        divergence = mean_kl_divergence(base.validation_logits, outputs)
-        return divergence, base.validation_accuracy - score
+        quality = task.goal.metric.quality
+        lost = quality(base.validation_score) - quality(task.goal.score(outputs, task.validation))
+        return task.goal.kind.divergence(base.validation_outputs, outputs), lost
 
     table = measure_blocks(base.network, base.weights, run, judge, on_step=step)
     steps.store("blocks", key, {}, [dataclasses.asdict(row) for row in table])
@@ -149,7 +164,11 @@ def block_costs(
 
 def _key(config: StudyConfig) -> dict[str, Any]:
     """Return what a base model depends on."""
-    return {
+    kind, metric = config.task or "classification", config.score.name
+    goal: dict[str, Any] = {"task": kind, "metric": metric, "class_weights": config.class_weights}
+    if (kind, metric, config.class_weights) == ("classification", "accuracy", None):
+        goal = {}  # as it was before there was another
+    return goal | {
         "version": _VERSION,
         "data": config.fingerprint,
         "seed": config.seed,
@@ -161,11 +180,11 @@ def _key(config: StudyConfig) -> dict[str, Any]:
 def _packed(base: BaseModel) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a base model as arrays and facts."""
     arrays = {f"weights/{name}": array for name, array in base.weights.items()}
-    arrays |= {"train_logits": base.train_logits, "validation_logits": base.validation_logits}
+    arrays |= {"train_logits": base.train_outputs, "validation_logits": base.validation_outputs}
     facts = {
         "network": network_to_plain(base.network),
         "ranges": dict(base.ranges),
-        "validation_accuracy": base.validation_accuracy,
+        "validation_accuracy": base.validation_score,
     }
     return arrays, facts
 
@@ -176,7 +195,7 @@ def _unpacked(arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseModel:
         network=network_from_plain(facts["network"]),
         weights=weights,
         ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
-        train_logits=arrays["train_logits"],
-        validation_logits=arrays["validation_logits"],
-        validation_accuracy=facts["validation_accuracy"],
+        train_outputs=arrays["train_logits"],
+        validation_outputs=arrays["validation_logits"],
+        validation_score=facts["validation_accuracy"],
     )

@@ -9,9 +9,7 @@ from autotiny.runtimes._base import Footprint
 from autotiny.study.config import StudyConfig
 from autotiny.study.front import TrialRecord, objective_value
 from autotiny.study.storage import StudyFolder
-
-#: Accuracy told to Optuna for a trial that was never trained; its constraints say why.
-_UNTRAINED = 0.0
+from autotiny.tasks.metrics import METRICS
 
 
 def record_rejected(trial: Any, config: StudyConfig, prepared: Prepared) -> list[float]:
@@ -19,7 +17,8 @@ def record_rejected(trial: Any, config: StudyConfig, prepared: Prepared) -> list
     footprint = prepared.artifact.footprint
     _set_constraints(trial, config, footprint)
     _describe(trial, prepared.artifact, prepared.plan, prepared)
-    return _values(trial, config, footprint, _UNTRAINED)
+    # Its constraints say why it has no score.
+    return _values(trial, config, footprint, config.score.worst)
 
 
 def record_scored(
@@ -37,9 +36,9 @@ def record_scored(
     trial.set_user_attr("artifacts", stored)
     bound = prepared.artifact.footprint
     trial.set_user_attr("predicted", {"flash_bytes": bound.flash_bytes})
-    trial.set_user_attr("accuracy", scored.accuracy)
+    trial.set_user_attr("accuracy", scored.score)  # as 0.1.0 calls any score
     _describe(trial, artifact, scored.plan, prepared)
-    return _values(trial, config, artifact.footprint, scored.accuracy)
+    return _values(trial, config, artifact.footprint, scored.score)
 
 
 def _describe(trial: Any, artifact: Artifact, plan: PrecisionPlan, prepared: Prepared) -> None:
@@ -59,8 +58,9 @@ def _set_constraints(trial: Any, config: StudyConfig, footprint: Footprint) -> N
         trial.set_constraint(name, excess)
 
 
-def _values(trial: Any, config: StudyConfig, footprint: Footprint, accuracy: float) -> list[float]:
-    record = TrialRecord(trial.number, {}, footprint, accuracy, None, {}, {}, {}, 0.0)
-    values = {name: objective_value(record, name) for name in config.objectives}
-    # Optuna maximises accuracy; `objective_value` is smaller-is-better throughout.
-    return [-value if name == "accuracy" else value for name, value in values.items()]
+def _values(trial: Any, config: StudyConfig, footprint: Footprint, score: float) -> list[float]:
+    record = TrialRecord(trial.number, {}, footprint, score, None, {}, {}, {}, 0.0)
+    # Optuna is told the score itself, under its direction.
+    return [
+        score if name in METRICS else objective_value(record, name) for name in config.objectives
+    ]

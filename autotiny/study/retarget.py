@@ -33,7 +33,7 @@ def records_on(search: Search, target: Target, budget: Budget) -> list[TrialReco
         return records
     found, refusal = [], None
     for record in records:
-        if record.accuracy is None:
+        if record.litert_score is None:
             continue
         try:
             found.append(repacked(search, record, target, budget)[0])

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from autotiny.base_model import BaseModel, read_base_model
+from autotiny.base_model import BaseModel, read_base_model, shaped_for
 from autotiny.budget.limits import Budget
 from autotiny.candidate import Candidate
 from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import CandidateError, InputError
-from autotiny.evaluation import device_accuracy
+from autotiny.evaluation import device_score
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network
 from autotiny.pipeline import Pipeline, Spending, representative_samples
@@ -40,6 +40,7 @@ from autotiny.study.seeds import Purpose, seed_for
 from autotiny.study.storage import StudyFolder, device_key, record_from_trial
 from autotiny.study.trust import is_trusted, require_trusted, sign
 from autotiny.tasks import Task, load_task, runs_code
+from autotiny.tasks.metrics import METRICS
 
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
@@ -67,8 +68,13 @@ class Search:
         """
         import autotiny
 
-        task = load_task(config.data, seed=config.seed)
+        task = load_task(config.data, seed=config.seed, options=config.task_options)
+        metric = task.goal.metric.name
         known: dict[str, Any] = {
+            "task": task.goal.kind.name,
+            "metric": metric,
+            "layout": task.layout,
+            "objectives": _objectives(config.objectives, metric),
             "fingerprint": task.fingerprint,
             "arrays": task.digests,
             "version": autotiny.__version__,
@@ -77,8 +83,12 @@ class Search:
             build_base_network(task, config.space)
         else:
             from autotiny.readers.keras_file import model_fingerprint
+            from autotiny.readers.model_file import read_model_file
 
             known["model_sha256"] = model_fingerprint(config.model)
+            shaped = shaped_for(read_model_file(config.model), task)
+            if shaped is not task:
+                known["input_shape"], task = shaped.input_shape, shaped
             samples = representative_samples(task, config.seed)
             read_base_model(config.model, known["model_sha256"], task, samples)
         config = config.model_copy(update=known)
@@ -114,7 +124,8 @@ class Search:
             sign(self.folder.path, *facts)
         elif runs_code(self.config.data):
             require_trusted(self.folder.path, *facts)
-        task = load_task(self.config.data, seed=self.config.seed)
+        config = self.config
+        task = load_task(config.data, seed=config.seed, options=config.task_options)
         if task.fingerprint != self.config.fingerprint:
             now, was = task.digests, self.config.arrays
             changed = [
@@ -126,7 +137,7 @@ class Search:
                 f"A study must go on with the data it was started with; {self.config.data!r} has "
                 f"changed: {'; '.join(changed) or 'its class names differ'} (shape and SHA-256)."
             )
-        return task
+        return task if config.input_shape is None else task.shaped(config.input_shape)
 
     @cached_property
     def base_network(self) -> Network:
@@ -149,7 +160,8 @@ class Search:
         attributes = self._optuna.user_attrs
         complete = self._trials(optuna.trial.TrialState.COMPLETE)
         with self.folder.readable():
-            return [record_from_trial(trial, attributes) for trial in complete]
+            metric = self.config.score
+            return [record_from_trial(trial, attributes, metric) for trial in complete]
 
     def _trials(self, state: Any) -> list[Any]:
         """Return the Optuna trials of one state, in order."""
@@ -188,7 +200,7 @@ class Search:
         records = self.records() if records is None else records
         while True:
             front = pareto_front(feasible(records, budget), self.config.objectives)
-            unscored = {record.number for record in front if record.device_accuracy is None}
+            unscored = {record.number for record in front if record.device_score is None}
             if not unscored:
                 return front
             records = [self._scored(r) if r.number in unscored else r for r in records]
@@ -197,18 +209,18 @@ class Search:
         """Return a trial with its score in the runtime, which is kept."""
         score = self.device_score(record)
         self._optuna.set_user_attr(device_key(record.number), score)
-        return dataclasses.replace(record, device_accuracy=score)
+        return dataclasses.replace(record, device_score=score)
 
     def device_score(self, record: TrialRecord) -> float:
-        """Return a trial's validation accuracy in the target's runtime, measured if not known.
+        """Return a trial's validation score in the target's runtime, measured if not known.
 
         Raises:
             InputError: If the trial was never trained or its files are gone.
         """
-        if record.device_accuracy is not None:
-            return record.device_accuracy
+        if record.device_score is not None:
+            return record.device_score
         model, image = (self.folder.get_artifact(record, kind) for kind in ("model", "image"))
-        return device_accuracy(self.runtime, model, image, self.task.validation)
+        return device_score(self.runtime, model, image, self.task.validation, self.task.goal)
 
     def run(self, *, trials: int | None = None, on_progress: OnProgress = lambda _: None) -> None:
         """Search until the study has the asked number of trials or its time is up.
@@ -384,3 +396,18 @@ class Search:
             raise
         self._optuna.tell(trial, values)
         return self.record(trial.number)
+
+
+def _objectives(given: tuple[str, ...], metric: str) -> tuple[str, ...]:
+    """Return the objectives with the score under its metric's name.
+
+    Raises:
+        InputError: If another metric is named.
+    """
+    named = tuple(metric if name == "score" else name for name in given)
+    if others := [name for name in named if name in METRICS and name != metric]:
+        raise InputError(
+            f"--objectives must name the study's own metric, {metric}, or score; got {others[0]}: "
+            "say --metric for another."
+        )
+    return named

@@ -16,6 +16,7 @@ from autotiny.errors import AutotinyError, InputError
 from autotiny.study.config import StudyConfig, checked_name, load_config, save_config
 from autotiny.study.format import read_footprint
 from autotiny.study.front import TrialRecord
+from autotiny.tasks.metrics import METRICS, Metric
 
 #: The tables of an Optuna database that a study's trials are read from.
 _TABLES = (
@@ -258,7 +259,10 @@ class StudyFolder:
         optuna.create_study(
             study_name=self.name,
             storage=storage,
-            directions=["maximize" if name == "accuracy" else "minimize" for name in objectives],
+            directions=[
+                "maximize" if name in METRICS and METRICS[name].higher_is_better else "minimize"
+                for name in objectives
+            ],
         )
         # The file is about to be renamed; no connection may outlive that.
         storage.remove_session()
@@ -307,11 +311,14 @@ class StudyFolder:
         return path.read_bytes()
 
 
-def record_from_trial(trial: Any, study_attributes: Mapping[str, Any]) -> TrialRecord:
+def record_from_trial(
+    trial: Any, study_attributes: Mapping[str, Any], metric: Metric = METRICS["accuracy"]
+) -> TrialRecord:
     """Return a finished Optuna trial as autotiny sees it.
 
     Args:
         trial: A COMPLETE Optuna trial.
+        metric: What its scores are.
         study_attributes: User attributes of its study; they hold what is measured after a trial has
             ended, when Optuna no longer lets it change.
     """
@@ -321,17 +328,21 @@ def record_from_trial(trial: Any, study_attributes: Mapping[str, Any]) -> TrialR
         number=trial.number,
         parameters=dict(trial.params),
         footprint=read_footprint(attributes["footprint"]),
-        accuracy=attributes.get("accuracy"),
-        device_accuracy=study_attributes.get(device_key(trial.number)),
+        litert_score=attributes.get("accuracy"),
+        device_score=study_attributes.get(device_key(trial.number)),
         plan=attributes.get("plan", {}),
         encodings=attributes.get("encodings", {}),
         artifacts=attributes.get("artifacts", {}),
         seconds=(ended - started).total_seconds() if started and ended else 0.0,
         dropped=attributes.get("dropped", {}),
         predicted=attributes.get("predicted", {}),
+        metric=metric,
     )
 
 
 def device_key(number: int) -> str:
-    """Return the study attribute that holds a trial's accuracy in the target's runtime."""
+    """Return the study attribute that holds a trial's score in the target's runtime.
+
+    It is called accuracy, as what it is in 0.1.0, whatever the metric.
+    """
     return f"device_accuracy:{number}"

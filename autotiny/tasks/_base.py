@@ -1,11 +1,17 @@
 """What a task is: data split three ways, its shapes and its class names."""
 
 import hashlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autotiny.tasks._layout import Layout
+from autotiny.tasks.kinds import KINDS, TaskKind
+from autotiny.tasks.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
@@ -14,14 +20,38 @@ class Split:
 
     Attributes:
         x: Features, float32, shape ``(n, *input_shape)``.
-        y: Class indices, int64, shape ``(n,)``.
+        y: Targets, as the task's kind has them: class indices, int64, shape ``(n,)``; labels of 0
+            and 1 or real values, float32, shape ``(n, values)``; 1 for anomalies.
     """
 
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.y)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What models of a task are trained and chosen for.
+
+    Attributes:
+        kind: What their outputs mean.
+        metric: What they are scored by.
+        class_weights: What a sample of each class counts in training; None is 1.
+    """
+
+    kind: TaskKind
+    metric: Metric
+    class_weights: tuple[float, ...] | None = None
+
+    def score(self, outputs: NDArray[np.float32], split: Split) -> float:
+        """Return the score of real outputs, ``(n, outputs)``, for a split."""
+        return self.kind.score(self.metric, outputs, split.x, split.y)
+
+
+#: What a task is for unless something else is said.
+CLASSIFY = Goal(KINDS["classification"], METRICS["accuracy"])
 
 
 @dataclass(frozen=True)
@@ -33,7 +63,10 @@ class Task:
         train: What models are fitted and calibrated on.
         validation: What every choice is made on.
         test: What a picked model is reported on; nothing is ever chosen with it.
-        class_names: One name per class; its length is the number of model outputs.
+        class_names: One name per class, label or value.
+        goal: What models are trained and chosen for.
+        layout: What the axes of a sample mean.
+        told: Sentences that say what was inferred.
     """
 
     name: str
@@ -41,6 +74,29 @@ class Task:
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+    goal: Goal = CLASSIFY
+    layout: Layout = "image"
+    told: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Number of values that a model gives: one a class, label or value, or the sample again."""
+        if self.goal.kind.name == "anomaly":
+            return math.prod(self.input_shape)
+        return len(self.class_names)
+
+    def shaped(self, input_shape: tuple[int, ...]) -> "Task":
+        """Return the task with samples viewed in another shape of as many values."""
+
+        def split(part: Split) -> Split:
+            return Split(part.x.reshape(len(part), *input_shape), part.y)
+
+        return replace(
+            self,
+            train=split(self.train),
+            validation=split(self.validation),
+            test=split(self.test),
+        )
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from autotiny.errors import InputError
-from autotiny.tasks._base import Split, Task
-from autotiny.tasks._checks import Pair, checked_task, one_line
+from autotiny.tasks._assemble import Pair, TaskOptions, checked_task
+from autotiny.tasks._base import CLASSIFY, Split, Task
+from autotiny.tasks._checks import one_line
 
 
-def load(spec: str, seed: int) -> Task:
+def load(spec: str, seed: int, options: TaskOptions) -> Task:
     """Call the function, with ``seed=seed`` if it accepts that, and check what it returns.
 
     Raises:
@@ -34,7 +36,7 @@ def load(spec: str, seed: int) -> Task:
         raise InputError(
             f"{spec}: the function must return an autotiny.tasks.Task; got {type(task).__name__}."
         )
-    return _checked(spec, task, seed)
+    return _checked(spec, task, seed, options)
 
 
 @contextmanager
@@ -83,7 +85,10 @@ def _accepts_seed(spec: str, function: Callable[..., object]) -> bool:
     return seed
 
 
-def _checked(spec: str, task: Task, seed: int) -> Task:
+def _checked(spec: str, task: Task, seed: int, options: TaskOptions) -> Task:
+    kind = None if task.goal == CLASSIFY else task.goal.kind.name
+    layout = "signal" if task.layout == "signal" else None
+    options = replace(options, kind=options.kind or kind, layout=options.layout or layout)
     return checked_task(
         spec,
         _pair(spec, "train", task.train),
@@ -91,6 +96,7 @@ def _checked(spec: str, task: Task, seed: int) -> Task:
         _pair(spec, "test", task.test),
         class_names=task.class_names,
         seed=seed,
+        options=options,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from autotiny.errors import InputError
 from autotiny.files import other_kind
 from autotiny.tasks import _function, _npz, digits, keras_datasets, tones
+from autotiny.tasks._assemble import TaskOptions, told
 from autotiny.tasks._base import Task
 
 #: A new built-in task is one file and one line here.
@@ -28,23 +29,25 @@ def runs_code(spec: str) -> bool:
     return spec not in _BUILT_IN and not spec.lower().endswith(".npz") and ":" in spec
 
 
-def load_task(spec: str, *, seed: int) -> Task:
+def load_task(spec: str, *, seed: int, options: TaskOptions | None = None) -> Task:
     """Return the task that ``spec`` names; equal spec and seed give an equal task.
 
     Args:
         spec: A built-in name, a path that ends in ``.npz``, or ``package.module:function``
             (the current directory is importable).
         seed: Decides generated samples and every split that the data does not bring itself.
+        options: Kind, metric, class weights and layout, where the user says them.
 
     Raises:
         InputError: If the spec is unknown, or the data breaks a rule of ``tasks/_checks.py``.
     """
+    options = options or TaskOptions()
     if spec in _BUILT_IN:
-        return _BUILT_IN[spec](seed)
+        return told(_BUILT_IN[spec](seed), options)
     if spec.lower().endswith(".npz"):
-        return _npz.load(spec, seed)
+        return _npz.load(spec, seed, options)
     if runs_code(spec):
-        return _function.load(spec, seed)
+        return _function.load(spec, seed, options)
     if os.path.exists(spec):  # which takes any text, however long
         what = "Data must be a built-in name, a FILE.npz or package.module:function"
         raise InputError(other_kind(what, spec, is_data=True))

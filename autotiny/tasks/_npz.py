@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import InputError
+from autotiny.tasks._assemble import Pair, TaskOptions, checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import Pair, checked_task, one_line
+from autotiny.tasks._checks import one_line
 
 _SPLITS = ("train", "val", "test")
 _KEYS = tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xy")
@@ -20,7 +21,7 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def load(path: str, seed: int) -> Task:
+def load(path: str, seed: int, options: TaskOptions) -> Task:
     """Return the task in an npz file.
 
     Keys: ``x_train`` and ``y_train``; optionally the same for ``val`` and ``test``, each pair on
@@ -43,6 +44,7 @@ def load(path: str, seed: int) -> Task:
         pairs["test"],
         class_names=None if names is None else _class_names(path, names),
         seed=seed,
+        options=options,
     )
 
 
@@ -90,12 +92,12 @@ def _pair(path: str, arrays: dict[str, NDArray[Any]], split: str) -> Pair | None
     if split != "train" and all(array is None for array in pair):
         return None
     for kind, array in zip("xy", pair, strict=True):
-        if array is None:
+        # Training samples without any labels are normal ones of an anomaly detection.
+        if array is None and (kind, split) != ("y", "train"):
             present = ", ".join(sorted(arrays)) or "none of the known keys"
             raise InputError(f"{path}: key {kind}_{split} must be present; got {present}.")
     x, y = pair
     assert x is not None
-    assert y is not None
     return x, y
 
 

@@ -1,7 +1,9 @@
 """The handwritten digits that come with scikit-learn: 1,797 images of 8x8, 10 classes."""
 
+from autotiny.tasks._assemble import TaskOptions, checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import checked_task
+
+_IMAGE = TaskOptions(layout="image")
 
 
 def load(seed: int) -> Task:
@@ -10,4 +12,6 @@ def load(seed: int) -> Task:
 
     data = load_digits()
     names = [str(name) for name in data.target_names]
-    return checked_task("digits", (data.images / 16, data.target), class_names=names, seed=seed)
+    return checked_task(
+        "digits", (data.images / 16, data.target), class_names=names, seed=seed, options=_IMAGE
+    )

@@ -4,8 +4,9 @@ import sys
 from contextlib import redirect_stdout
 
 from autotiny.errors import InputError
+from autotiny.tasks._assemble import checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import checked_task, one_line
+from autotiny.tasks._checks import one_line
 from autotiny.tensorflow_setup import prepare_tensorflow
 
 CLASS_NAMES = {

@@ -14,8 +14,8 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.tasks._assemble import checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import checked_task
 
 FRAMES, COEFFICIENTS, CLASSES, SAMPLES_PER_CLASS = 49, 10, 12, 200
 

@@ -18,9 +18,10 @@ from autotiny.compression.distillation import Distillation, distillation_loss
 from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
 from autotiny.errors import DivergedError
 from autotiny.networks.graph import Network, Weights
-from autotiny.tasks._base import Split
+from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.forward import forward, in_batches, windows
+from autotiny.training.output_scale import OutputScale
 
 #: Share of the old value that a batch-norm statistic keeps each step.
 MOMENTUM = 0.95
@@ -65,12 +66,12 @@ class TrainingResult:
     Attributes:
         weights: Trained arrays; pruned weights are exactly zero.
         losses: Mean training loss of each epoch.
-        validation_accuracy: Of each epoch, on the float model; empty without ``patience``.
+        validation_scores: Of each epoch, on the float model; empty without ``patience``.
     """
 
     weights: Weights
     losses: tuple[float, ...]
-    validation_accuracy: tuple[float, ...]
+    validation_scores: tuple[float, ...]
 
 
 def train(
@@ -79,6 +80,7 @@ def train(
     split: Split,
     settings: TrainingSettings,
     *,
+    goal: Goal = CLASSIFY,
     teacher_logits: NDArray[np.float32] | None = None,
     validation: Split | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
@@ -90,7 +92,8 @@ def train(
         weights: Where to start: inherited or freshly initialised.
         split: Samples to fit.
         settings: Epochs, rates, sparsity, distillation, weight levels.
-        teacher_logits: The teacher's outputs on ``split``, ``(n, classes)``; needed for alpha > 0.
+        goal: Loss, score and class weights.
+        teacher_logits: The teacher's outputs on ``split``, ``(n, outputs)``; needed for alpha > 0.
         validation: Scored after each epoch when ``settings.patience`` is set.
         on_epoch: Called with the epoch's number (from 1) and mean loss.
 
@@ -103,16 +106,31 @@ def train(
     batch = min(settings.batch_size, len(split))
     tf = prepare_tensorflow(settings.seed)
     steps = len(split) // batch
-    loop = _Loop(tf, network, weights, settings, steps)
-    x, y = loop.inputs(split.x), tf.constant(split.y)
+    targets = goal.kind.targets(split.x, split.y)
+    scale = OutputScale.of(network, targets) if goal.kind.standardised else None
+    if scale is not None:
+        weights, targets = scale.removed(weights), scale.standardised(targets)
+        teacher_logits = None if teacher_logits is None else scale.standardised(teacher_logits)
+    loop = _Loop(tf, network, weights, settings, steps, goal)
+    x, y = loop.inputs(split.x), tf.constant(targets)
+    counts = (
+        None
+        if goal.class_weights is None
+        else tf.constant(np.take(np.array(goal.class_weights, np.float32), split.y))
+    )
     teacher = None if teacher_logits is None else tf.constant(teacher_logits)
+
+    def trained() -> Weights:
+        found = loop.weights()
+        return found if scale is None else scale.restored(found)
+
     rng = np.random.default_rng(settings.seed)
     losses: list[float] = []
     scores: list[float] = []
-    best: tuple[float, Weights] = (-1.0, weights)
+    best: tuple[float, Weights] = (-math.inf, weights)
     for epoch in range(settings.epochs):
         order = rng.permutation(len(split))[: steps * batch].reshape(steps, batch)
-        loss = loop.epoch(x, y, teacher, tf.constant(order), tf.constant(epoch * steps))
+        loss = loop.epoch(x, y, counts, teacher, tf.constant(order), tf.constant(epoch * steps))
         losses.append(float(loss))
         if not math.isfinite(losses[-1]):
             raise DivergedError(
@@ -122,12 +140,15 @@ def train(
         if on_epoch:
             on_epoch(epoch + 1, losses[-1])
         if settings.patience is not None and validation is not None:
-            scores.append(loop.accuracy(validation))
-            if scores[-1] > best[0]:
-                best = (scores[-1], loop.weights())
-            elif epoch - int(np.argmax(scores)) >= settings.patience:
+            outputs = loop.outputs(validation.x)
+            outputs = outputs if scale is None else scale.real(outputs)
+            scores.append(goal.score(outputs, validation))
+            qualities = [goal.metric.quality(score) for score in scores]
+            if qualities[-1] > best[0]:
+                best = (qualities[-1], trained())
+            elif epoch - int(np.argmax(qualities)) >= settings.patience:
                 break
-    final = best[1] if settings.patience is not None and scores else loop.weights()
+    final = best[1] if settings.patience is not None and scores else trained()
     for name, array in final.items():
         if not np.isfinite(array).all():
             raise DivergedError(f"Training diverged: {name} holds a value that is not finite.")
@@ -142,9 +163,16 @@ class _Loop:
     """
 
     def __init__(
-        self, tf: Any, network: Network, weights: Weights, settings: TrainingSettings, steps: int
+        self,
+        tf: Any,
+        network: Network,
+        weights: Weights,
+        settings: TrainingSettings,
+        steps: int,
+        goal: Goal,
     ) -> None:
         self._tf, self._network, self._settings = tf, network, settings
+        self._kind = goal.kind
         self._shapes = {name: array.shape for name, array in weights.items()}
         self._statistics = [n for n in weights if n.endswith(("/mean", "/variance"))]
         self._trained = [name for name in weights if name not in self._statistics]
@@ -174,23 +202,23 @@ class _Loop:
     def weights(self) -> Weights:
         return {name: tensor.numpy() for name, tensor in self._arrays().items()}
 
-    def accuracy(self, split: Split) -> float:
-        outputs = in_batches(self._predict, split.x)
-        return float((outputs.argmax(axis=1) == split.y).mean())
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return in_batches(self._predict, x)
 
     def _infer(self, x: Any) -> Any:
         return forward(self._network, self._effective(), x)[0]
 
-    def _epoch(self, x: Any, y: Any, teacher: Any, order: Any, first: Any) -> Any:
+    def _epoch(self, x: Any, y: Any, counts: Any, teacher: Any, order: Any, first: Any) -> Any:
         tf = self._tf
         total = tf.constant(0.0)
         for i in tf.range(tf.shape(order)[0]):
             rows = order[i]
             taught = None if teacher is None else tf.gather(teacher, rows)
-            total += self._step(tf.gather(x, rows), tf.gather(y, rows), taught, first + i)
+            count = None if counts is None else tf.gather(counts, rows)
+            total += self._step(tf.gather(x, rows), tf.gather(y, rows), count, taught, first + i)
         return total / tf.cast(tf.shape(order)[0], tf.float32)
 
-    def _step(self, x: Any, y: Any, teacher: Any, step: Any) -> Any:
+    def _step(self, x: Any, y: Any, count: Any, teacher: Any, step: Any) -> Any:
         tf = self._tf
         if self._schedule is not None:
             self._prune(step)
@@ -198,7 +226,7 @@ class _Loop:
             outputs, statistics = forward(
                 self._network, self._effective(), x, training=True, cut_out=self._cut_out
             )
-            loss = distillation_loss(outputs, y, teacher, self._settings.distillation)
+            loss = self._loss(outputs, y, count, teacher)
         self._apply(tape.gradient(loss, self._vector), step)
         if statistics:
             batch = tf.concat([statistics[name] for name in self._statistics], 0)
@@ -206,6 +234,12 @@ class _Loop:
         if self._masked:
             self._vector.assign(self._vector * self._mask)
         return loss
+
+    def _loss(self, outputs: Any, y: Any, count: Any, teacher: Any) -> Any:
+        """Return the mean loss of a batch."""
+        tf = self._tf
+        losses = distillation_loss(tf, self._kind, outputs, y, teacher, self._settings.distillation)
+        return tf.reduce_mean(losses if count is None else losses * count)
 
     def _arrays(self) -> dict[str, Any]:
         """Return every array as a tensor of its own shape."""

@@ -35,10 +35,10 @@ BROKEN = {
     "no features": ({"train": (X[:, :0], Y)}, r"at least one sample and one feature.*\(60, 0, 5\)"),
     "empty test": ({"train": (X, Y), "test": (X[:0], Y[:0])}, "x_test.*at least one sample"),
     "lengths": ({"train": (X, Y[:-1])}, "train.*same length; got 60 samples and 59 labels"),
-    "one-hot": ({"train": (X, np.eye(3, dtype=int)[Y])}, r"not one-hot.*got shape \(60, 3\)"),
     "label scalar": ({"train": (X, 1)}, r"y_train.*got shape \(\)"),
-    "float labels": ({"train": (X, Y / 2)}, "y_train: Labels must be integers.*float64"),
-    "text labels": ({"train": (X, Y.astype(str))}, "must be integers.*dtype <U"),
+    "rank of labels": ({"train": (X, np.zeros((60, 2, 2)))}, r"\(n, values\); got shape \(60, 2"),
+    "NaN labels": ({"train": (X, changed(Y, 0, np.nan, float))}, "Labels must be finite"),
+    "object labels": ({"train": (X, np.array([None] * 60))}, "must be texts, .*dtype object"),
     "one class": ({"train": (X, Y * 0 + 1)}, "at least two classes; got only class 1"),
     "negative": ({"train": (X, Y - 1)}, "from 0 .* got label -1"),
     "beyond names": (
@@ -55,7 +55,7 @@ BROKEN = {
         "label 9223372036854775809",
     ),
     "gap": ({"train": (X, Y * 2)}, r"no training sample of class 1 \(3 of 5"),
-    "starts at 1": ({"train": (X, Y + 1)}, "no training sample of class 0"),
+    "starts at 2": ({"train": (X, Y + 2)}, "no training sample of class 0"),
     "only in test": ({"train": (X, Y), "test": (X, Y + 1)}, "y_train.*of class 3"),
     "named only": ({"train": (X, Y), "class_names": "abcd"}, r"of class 3 \(3 of 4"),
     "shapes differ": (
