@@ -100,7 +100,33 @@ def read_base_model(path: str, sha256: str, task: Task, samples: NDArray[np.floa
     from autotiny.readers.model_file import read_model_file
 
     read = for_task(read_model_file(path, sha256), task, path)
+    require_equal(read, samples, path)
     return _measured(read.network, read.weights, task, samples)
+
+
+def require_equal(read: ReadModel, samples: NDArray[np.float32], path: str) -> None:
+    """Refuse a network that does not compute what the model does that it was read from.
+
+    Args:
+        read: The network and the model's own outputs.
+        samples: Real ones.
+        path: Of the model.
+
+    Raises:
+        InputError: If outputs differ.
+    """
+    if read.reference is None:
+        return
+    from autotiny.training.forward import logits
+
+    theirs = read.reference(samples)
+    ours = read.headed(logits(read.network, read.weights, samples))
+    scale = max(1.0, float(np.abs(theirs).max()))
+    if ours.shape != theirs.shape or not np.allclose(ours / scale, theirs / scale, atol=1e-3):
+        raise InputError(
+            f"A model must be read as what it is; outputs of {path} differ from those of what was "
+            "read: `autotiny compress` converts the model as it is."
+        )
 
 
 def for_task(read: ReadModel, task: Task, path: str) -> ReadModel:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.base_model import BaseModel
-from autotiny.budget.limits import Budget
+from autotiny.budget.spending import Spending
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.depth import BlockCost, shorten
@@ -32,30 +32,11 @@ from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.precision import PrecisionPlan
-from autotiny.runtimes._base import Footprint, Packed, Runtime, Target
+from autotiny.runtimes._base import Footprint, Packed, Runtime
 from autotiny.tasks._base import Task
 
 #: Epochs that low-bit layers get on their final grid, as a share of those before it.
 GRID_SHARE = 0.35
-
-
-@dataclass(frozen=True)
-class Spending:
-    """What else takes the target's memory, and how much there is.
-
-    Attributes:
-        target: What the models will run on.
-        app_flash_bytes: Flash of the user's own application.
-        app_ram_bytes: RAM of the user's own application.
-        arena_limit: Arena bytes that a choice of encoding must not exceed; None: no limit.
-        budget: What a trained candidate must keep, if it kept it before.
-    """
-
-    target: Target
-    app_flash_bytes: int = 0
-    app_ram_bytes: int = 0
-    arena_limit: int | None = None
-    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from autotiny.evaluation import (
     Outputs,
     Quantisation,
-    device_accuracy,
+    device_score,
     io_quantisation,
     litert_outputs,
     mean_kl_divergence,
@@ -62,12 +62,12 @@ def test_batches_give_what_single_samples_give(model, count):
     np.testing.assert_array_equal(target.dequantise(together.quantised), together.real)
 
 
-def test_device_accuracy_is_that_of_tflm(model):
+def test_device_score_is_that_of_tflm(model):
     split = blobs((8, 7, 2), 4, 60)
     runtime = get_runtime("tflm")
     source, _ = io_quantisation(model)
     device = runtime.outputs(model, source.quantise(split.x)).argmax(axis=1)
-    assert device_accuracy(runtime, model, model, split) == (device == split.y).mean()
+    assert device_score(runtime, model, model, split) == (device == split.y).mean()
 
 
 @given(LOGITS, LOGITS)

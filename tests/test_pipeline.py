@@ -10,6 +10,7 @@ from helpers_networks import blobs
 
 from autotiny.base_model import train_base_model
 from autotiny.budget.limits import Budget
+from autotiny.budget.spending import Spending
 from autotiny.candidate import BaseTraining, Candidate
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import DivergedError
@@ -17,7 +18,7 @@ from autotiny.evaluation import litert_outputs
 from autotiny.lowering import activation_ranges
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.precision import LayerPrecision
-from autotiny.pipeline import Pipeline, Spending, representative_samples
+from autotiny.pipeline import Pipeline, representative_samples
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
 from autotiny.study.once import build_base_network

@@ -82,7 +82,8 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     if target != config.device:
-        _say_other_target(target, config.device, encodings != searched_for)
+        title = search.runtime.firmware(target, ()).title
+        _say_other_target(title, target, config.device, encodings != searched_for)
     say(footprint_table(footprint, budget))
     lacks = lacking(budget, footprint)
     if lacks:
@@ -112,10 +113,7 @@ def _threshold(search: Search, model: bytes, image: bytes) -> float | None:
     return kind.threshold(outputs, validation.x, validation.y)
 
 
-def _say_other_target(target: Target, searched: Target, repacked: bool) -> None:
-    from autotiny.runtimes.tflm.versions import load_version
-
-    title = load_version(target.tflm_version).title
+def _say_other_target(title: str, target: Target, searched: Target, repacked: bool) -> None:
     stored = "weights stored as it can read them, " if repacked else ""
     console().print(
         f"  For {title} on {target.name} ({target.core}, {target.kernels} kernels); the study "

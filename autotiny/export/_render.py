@@ -7,7 +7,6 @@ its own files. Templates whose name starts with ``_`` are only included by other
 renders to nothing, as that of a tool chain for another CPU, makes no file.
 """
 
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,10 +21,8 @@ from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import package_versions
 from autotiny.export._meaning import meaning_of
-from autotiny.export._operators import registrations
 from autotiny.export._request import BundleRequest
 from autotiny.resources import resource_dir
-from autotiny.runtimes.tflm.versions import version_of
 
 
 def sources_dir(request: BundleRequest) -> PurePosixPath:
@@ -39,8 +36,14 @@ def render(request: BundleRequest, interface: Interface, golden: GoldenVectors) 
     import jinja2
 
     root = resource_dir("firmware_templates")
+    firmware = request.runtime.firmware(request.target, interface.operators)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(root),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.FileSystemLoader(root),
+                jinja2.PrefixLoader({"runtime": jinja2.FileSystemLoader(firmware.templates)}),
+            ]
+        ),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -54,31 +57,33 @@ def render(request: BundleRequest, interface: Interface, golden: GoldenVectors) 
         "c_int_rows": int_rows,
         "c_string": string_literal,
     }
-    values = _values(request, interface, golden)
+    values = {**_values(request, interface, golden), **firmware.values}
     texts = {
         path: environment.get_template(template).render(values)
-        for path, template in _plan(root, request).items()
+        for path, template in _plan(root, firmware.templates, request).items()
     }
     return {path: text for path, text in texts.items() if text.strip()}
 
 
-def _plan(root: Path, request: BundleRequest) -> dict[str, str]:
+def _plan(root: Path, runtime: Path, request: BundleRequest) -> dict[str, str]:
     """Return template name by path in the bundle."""
     plan = {}
-    for folder, into in (("common", sources_dir(request)), (request.ecosystem, PurePosixPath("."))):
-        for template in sorted((root / folder).rglob("*.j2")):
+    parts = (
+        (root / "common", "common", sources_dir(request)),
+        (runtime, "runtime", sources_dir(request)),
+        (root / request.ecosystem, request.ecosystem, PurePosixPath(".")),
+    )
+    for folder, prefix, into in parts:
+        for template in sorted(folder.rglob("*.j2")):
             if template.name.startswith("_"):
                 continue
-            path = template.relative_to(root / folder).with_suffix("").as_posix()
-            plan[(into / path.replace("NAME", request.name)).as_posix()] = template.relative_to(
-                root
-            ).as_posix()
+            path = template.relative_to(folder)
+            name = path.with_suffix("").as_posix().replace("NAME", request.name)
+            plan[(into / name).as_posix()] = f"{prefix}/{path.as_posix()}"
     return plan
 
 
-def _values(
-    request: BundleRequest, interface: Interface, golden: GoldenVectors
-) -> Mapping[str, Any]:
+def _values(request: BundleRequest, interface: Interface, golden: GoldenVectors) -> dict[str, Any]:
     """Return what templates may use."""
     meaning = meaning_of(request, interface)
     return {
@@ -96,13 +101,11 @@ def _values(
         "plural": meaning.plural,
         "threshold": meaning.threshold,
         "threshold_of": meaning.threshold_of,
-        "tflm": version_of(request.target),
         "cortex_m": cortex_m(request.target.core),
         "interface": interface,
         "input": interface.input,
         "output": interface.output,
         "operators": interface.operators,
-        "registrations": registrations(interface.operators),
         "golden": golden,
         "sources": sources_dir(request).as_posix(),
         "versions": package_versions(),

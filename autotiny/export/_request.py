@@ -1,6 +1,5 @@
 """What a bundle is made from."""
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from autotiny.errors import InputError
 from autotiny.resources import resource_dir
+from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint, Runtime, Target
-from autotiny.runtimes.tflm.versions import TflmVersion, has_feature, load_version
 from autotiny.tasks._base import CLASSIFY, Goal
 
 Ecosystem = Literal["generic", "arduino"]
@@ -100,46 +99,13 @@ def ecosystems() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folders if path.name != "common"))
 
 
-#: The TFLM that an ecosystem brings, whatever the target's is.
-_VERSIONS = {"arduino": "arduino-2.4.0-ALPHA"}
-
-
-def ecosystem_target(ecosystem: str, target: Target) -> Target:
-    """Return the target as the ecosystem's TFLM makes it: an image must be packed for that.
+def ecosystem_target(ecosystem: str, target: Target, runtime: Runtime | None = None) -> Target:
+    """Return the target as the ecosystem's runtime makes it: an image must be packed for that.
 
     Raises:
-        InputError: If the ecosystem's TFLM does not compile for the target.
+        InputError: If the ecosystem's runtime does not compile for the target.
     """
-    if ecosystem not in _VERSIONS:
-        return target
-    version = load_version(_VERSIONS[ecosystem])
-    if version.only is not None and not _is_board(target, version):
-        raise InputError(
-            f"--target {ecosystem} must be for {version.only.board} (--device "
-            f"{version.only.device}), the only board that {version.title} compiles for; got "
-            f"{target.name}: {version.only.others}."
-        )
-    own = target.kernels in version.kernel_sets
-    return dataclasses.replace(
-        target,
-        tflm_version=version.name,
-        kernels=target.kernels if own else version.kernel_sets[0],
-        core=version.only.core if version.only is not None else target.core,
-        has_decode=None,
-        has_per_channel_fc=None,
-        has_int4=None,
-    )
-
-
-def _is_board(target: Target, version: TflmVersion) -> bool:
-    """Whether a target is, or may be, a version's only board; generic is whatever fits."""
-    if version.only is None or target.tflm_version == version.name:
-        return True
-    if target.name in ("generic", version.only.device):
-        return True
-    # Targets that version 0.1.0 stored have no version, but lack the same.
-    lacks = {feature: has_feature(target, feature) for feature in version.features}
-    return target.core == version.only.core and lacks == dict(version.features)
+    return (runtime or get_runtime()).firmware_target(ecosystem, target)
 
 
 def check(request: BundleRequest) -> None:
@@ -152,7 +118,7 @@ def check(request: BundleRequest) -> None:
     if request.ecosystem not in known:
         allowed = " or ".join(known)
         raise InputError(f"The ecosystem must be {allowed}; got {request.ecosystem!r}.")
-    made = ecosystem_target(request.ecosystem, request.target)
+    made = ecosystem_target(request.ecosystem, request.target, request.runtime)
     if made != request.target:
         raise InputError(
             f"The target of {request.ecosystem} firmware must have the tflm_version "

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,12 +40,24 @@ class ReadModel:
         weights: Its arrays.
         head: What the model does to them.
         notes: Sentences that the user should read: what was dropped, folded or copied.
+        reference: What the model itself gives for samples ``(n, *input_shape)``, head included, to
+            compare with.
     """
 
     network: Network
     weights: Weights
     head: Head = "linear"
     notes: tuple[str, ...] = ()
+    reference: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+
+    def headed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a network's outputs as the model's head makes them."""
+        if self.head == "softmax":
+            exponents = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+            outputs = exponents / exponents.sum(axis=1, keepdims=True)
+        elif self.head == "sigmoid":
+            outputs = 0.5 * (1 + np.tanh(0.5 * outputs))
+        return np.asarray(outputs, np.float32)
 
 
 def as_plane(shape: Shape) -> Shape:

@@ -5,7 +5,8 @@ Nothing outside a runtime's own package may assume which runtime it is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,6 +215,21 @@ class PrecisionCosts:
     needs: Callable[[LayerPrecision], frozenset[str]]
 
 
+@dataclass(frozen=True)
+class Firmware:
+    """A runtime's own part of a bundle.
+
+    Attributes:
+        templates: Folder of its templates, which may use ``values`` and what every template may.
+        values: What its templates and those of the ecosystems know of it.
+        title: The runtime with its version, as a person would say it.
+    """
+
+    templates: Path
+    values: Mapping[str, Any]
+    title: str
+
+
 class Runtime(Protocol):
     """One inference runtime for microcontrollers."""
 
@@ -269,6 +285,26 @@ class Runtime(Protocol):
 
         Raises:
             UnsupportedModelError: If the target cannot run it, or an operator has no known cost.
+        """
+        ...
+
+    def firmware(self, target: Target, operators: Sequence[str]) -> Firmware:
+        """Return what the runtime adds to a bundle for a target.
+
+        Raises:
+            UnsupportedModelError: If it cannot run an operator.
+        """
+        ...
+
+    def firmware_target(self, ecosystem: str, target: Target) -> Target:
+        """Return the target as the runtime of an ecosystem makes it.
+
+        Args:
+            ecosystem: A folder of firmware_templates.
+            target: What the user names.
+
+        Raises:
+            InputError: If that runtime does not compile for the target.
         """
         ...
 

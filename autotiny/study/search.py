@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from autotiny.base_model import BaseModel, read_base_model, shaped_for
+from autotiny.base_model import BaseModel
 from autotiny.budget.limits import Budget
+from autotiny.budget.spending import Spending
 from autotiny.candidate import Candidate
 from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
@@ -20,11 +21,12 @@ from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_score
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network
-from autotiny.pipeline import Pipeline, Spending, representative_samples
+from autotiny.pipeline import Pipeline
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Runtime
 from autotiny.study import once
 from autotiny.study.config import StudyConfig
+from autotiny.study.creation import resolved
 from autotiny.study.front import TrialRecord, feasible, pareto_front
 from autotiny.study.once import build_base_network
 from autotiny.study.progress import OnProgress, Progress
@@ -40,7 +42,6 @@ from autotiny.study.seeds import Purpose, seed_for
 from autotiny.study.storage import StudyFolder, device_key, record_from_trial
 from autotiny.study.trust import is_trusted, require_trusted, sign
 from autotiny.tasks import Task, load_task, runs_code
-from autotiny.tasks.metrics import METRICS
 
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
@@ -66,32 +67,7 @@ class Search:
         Raises:
             InputError: If the data is bad, the study exists, or its folder cannot be written.
         """
-        import autotiny
-
-        task = load_task(config.data, seed=config.seed, options=config.task_options)
-        metric = task.goal.metric.name
-        known: dict[str, Any] = {
-            "task": task.goal.kind.name,
-            "metric": metric,
-            "layout": task.layout,
-            "objectives": _objectives(config.objectives, metric),
-            "fingerprint": task.fingerprint,
-            "arrays": task.digests,
-            "version": autotiny.__version__,
-        }
-        if config.model is None:
-            build_base_network(task, config.space)
-        else:
-            from autotiny.readers.keras_file import model_fingerprint
-            from autotiny.readers.model_file import read_model_file
-
-            known["model_sha256"] = model_fingerprint(config.model)
-            shaped = shaped_for(read_model_file(config.model), task)
-            if shaped is not task:
-                known["input_shape"], task = shaped.input_shape, shaped
-            samples = representative_samples(task, config.seed)
-            read_base_model(config.model, known["model_sha256"], task, samples)
-        config = config.model_copy(update=known)
+        config, task = resolved(config)
         search = cls(StudyFolder.create(config), config)
         search.__dict__["task"] = task
         sign(search.folder.path, config.data, config.fingerprint)
@@ -287,12 +263,12 @@ class Search:
 
     def _spending(self) -> Spending:
         config = self.config
-        limit = config.budget.arena_limit(
-            overhead_ram_bytes=self.runtime.overhead_ram_bytes(config.device),
+        return Spending.within(
+            config.budget,
+            config.device,
+            self.runtime,
+            app_flash_bytes=config.app_flash_bytes,
             app_ram_bytes=config.app_ram_bytes,
-        )
-        return Spending(
-            config.device, config.app_flash_bytes, config.app_ram_bytes, limit, config.budget
         )
 
     def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
@@ -396,18 +372,3 @@ class Search:
             raise
         self._optuna.tell(trial, values)
         return self.record(trial.number)
-
-
-def _objectives(given: tuple[str, ...], metric: str) -> tuple[str, ...]:
-    """Return the objectives with the score under its metric's name.
-
-    Raises:
-        InputError: If another metric is named.
-    """
-    named = tuple(metric if name == "score" else name for name in given)
-    if others := [name for name in named if name in METRICS and name != metric]:
-        raise InputError(
-            f"--objectives must name the study's own metric, {metric}, or score; got {others[0]}: "
-            "say --metric for another."
-        )
-    return named

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.export import export_bundle
 from autotiny.export._interface import QuantisedTensor, read_interface
-from autotiny.export._operators import registrations
+from autotiny.runtimes.tflm.op_resolver import registrations
 from autotiny.runtimes.tflm.versions import load_version, version_names
 
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._analysis import Analysis, LayerAnalysis
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.tflm import instructions, legality
-from autotiny.runtimes.tflm.arena import Arena
+from autotiny.runtimes.tflm import instructions, interpreter, legality
+from autotiny.runtimes.tflm.arena import Arena, predict_arena
 from autotiny.runtimes.tflm.breakdown import break_down
 from autotiny.runtimes.tflm.code_size import CodeSize, code_size
-from autotiny.runtimes.tflm.runtime import (
-    TflmRuntime,
+from autotiny.runtimes.tflm.figures import (
     errors,
     make_footprint,
     origins,
@@ -109,13 +108,12 @@ def _arena(
     data: bytes, model: Model, target: Target, missing: list[str]
 ) -> tuple[Arena | None, str | None]:
     """Return the arena, and why TFLM refuses the model if it does."""
-    runtime = TflmRuntime(trusted=False)
     try:
-        recorded = runtime.recorded_head(data)
+        recorded, _ = interpreter.recorded_arena(data, trusted=False)
     except UnsupportedModelError as error:
         return None, str(error)
     try:
-        arena = runtime.arena(data, target, model=model, recorded=recorded)
+        arena = predict_arena(model, target, recorded_head=recorded)
     except UnsupportedModelError as error:
         missing.append(str(error))
         return None, None

@@ -144,15 +144,15 @@ def shared_worker() -> Worker:
 
 
 def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    from autotiny.runtimes.tflm import interpreter
+    from autotiny.runtimes.tflm import native
     from autotiny.tflite.reader import read_model
 
     model = read_model(parts[0])
     if len(parts) == 1:
-        head, tail = interpreter.measure_arena(model, parts[0])
+        head, tail = native.measure_arena(model, parts[0])
         return {"head": head, "tail": tail}, []
     samples = np.frombuffer(parts[1], header["dtype"]).reshape(header["shape"])
-    result = interpreter.run(model, parts[0], samples)
+    result = native.run(model, parts[0], samples)
     return {"dtype": result.dtype.name, "shape": result.shape}, [result.tobytes()]
 
 

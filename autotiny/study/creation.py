@@ -1,0 +1,59 @@
+"""What a new study finds out before anything is written: its task, its model, what they are."""
+
+from typing import Any
+
+import autotiny
+from autotiny.base_model import read_base_model, shaped_for
+from autotiny.errors import InputError
+from autotiny.pipeline import representative_samples
+from autotiny.study.config import StudyConfig
+from autotiny.study.once import build_base_network
+from autotiny.tasks import Task, load_task
+from autotiny.tasks.metrics import METRICS
+
+
+def resolved(config: StudyConfig) -> tuple[StudyConfig, Task]:
+    """Return the configuration with what was inferred of data and model, and the task.
+
+    Raises:
+        InputError: If the data is bad, or the model is not one for it.
+    """
+    task = load_task(config.data, seed=config.seed, options=config.task_options)
+    metric = task.goal.metric.name
+    known: dict[str, Any] = {
+        "task": task.goal.kind.name,
+        "metric": metric,
+        "layout": task.layout,
+        "objectives": _objectives(config.objectives, metric),
+        "fingerprint": task.fingerprint,
+        "arrays": task.digests,
+        "version": autotiny.__version__,
+    }
+    if config.model is None:
+        build_base_network(task, config.space)
+        return config.model_copy(update=known), task
+    from autotiny.readers.keras_file import model_fingerprint
+    from autotiny.readers.model_file import read_model_file
+
+    known["model_sha256"] = model_fingerprint(config.model)
+    shaped = shaped_for(read_model_file(config.model), task)
+    if shaped is not task:
+        known["input_shape"], task = shaped.input_shape, shaped
+    samples = representative_samples(task, config.seed)
+    read_base_model(config.model, known["model_sha256"], task, samples)
+    return config.model_copy(update=known), task
+
+
+def _objectives(given: tuple[str, ...], metric: str) -> tuple[str, ...]:
+    """Return the objectives with the score under its metric's name.
+
+    Raises:
+        InputError: If another metric is named.
+    """
+    named = tuple(metric if name == "score" else name for name in given)
+    if others := [name for name in named if name in METRICS and name != metric]:
+        raise InputError(
+            f"--objectives must name the study's own metric, {metric}, or score; got {others[0]}: "
+            "say --metric for another."
+        )
+    return named
