@@ -125,7 +125,7 @@ def one_trial(npz: Path, epochs: int) -> tuple[float, float, float, int]:
     candidate = Candidate.from_parameters({"sparsity": SPARSITY, "epochs": epochs})
     scored = pipeline.finish(pipeline.prepare(candidate), seed=0)
     seconds = time.perf_counter() - started
-    return once, seconds, scored.accuracy, scored.artifact.footprint.model_bytes
+    return once, seconds, scored.score, scored.artifact.footprint.model_bytes
 
 
 def search_until(
@@ -142,11 +142,11 @@ def search_until(
 
     def watch(step: Progress) -> None:
         record = step.record
-        if found or record is None or record.accuracy is None:
+        if found or record is None or record.litert_score is None:
             return
-        if record.accuracy >= accuracy and record.footprint.model_bytes < size:
+        if record.litert_score >= accuracy and record.footprint.model_bytes < size:
             seconds = time.perf_counter() - started
-            found.append((seconds, step.done, record.accuracy, record.footprint.model_bytes))
+            found.append((seconds, step.done, record.litert_score, record.footprint.model_bytes))
             raise KeyboardInterrupt
 
     search = Search.create(resolve_config(options, config_file=None, assignments=()))

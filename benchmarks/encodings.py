@@ -26,7 +26,7 @@ def front(name: str, options: dict[str, Any], assignments: tuple[str, ...]) -> l
     search = Search.create(config)
     search.run()
     records, members = search.records(), search.front()
-    trained = sum(record.accuracy is not None for record in records)
+    trained = sum(record.litert_score is not None for record in records)
     seconds = time.perf_counter() - started
     print(f"{name} encodings: {len(records)} trials, {trained} trained, {seconds:.0f} s")
     for record in members:

@@ -54,7 +54,7 @@ def main() -> None:
         print(f"roomy budget: {len(records) / seconds * 60:.1f} trials per minute, all trained")
         flash = smallest_base_flash() // 2
         records, seconds = searched({**common, "flash": flash, "study": "tight"})
-        rejected = [record.seconds * 1e3 for record in records if record.accuracy is None]
+        rejected = [record.seconds * 1e3 for record in records if record.litert_score is None]
         print(
             f"flash {flash:,} B: {len(rejected)} of {len(records)} trials rejected untrained, "
             f"median {statistics.median(rejected):.0f} ms; "

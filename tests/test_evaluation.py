@@ -13,11 +13,12 @@ from autotiny.evaluation import (
     device_score,
     io_quantisation,
     litert_outputs,
-    mean_kl_divergence,
 )
 from autotiny.lowering import activation_ranges, lower
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.runtimes import get_runtime
+from autotiny.tasks import CLASSIFY, Split
+from autotiny.tasks.kinds._numeric import mean_kl_divergence
 
 LOGITS = arrays.arrays(np.float32, (6, 4), elements=st.floats(-50, 50, width=32))
 
@@ -44,9 +45,9 @@ def test_halves_go_to_even_and_large_values_saturate():
 
 
 def test_of_equal_outputs_the_first_counts():
-    outputs = Outputs(np.array([[3, 3], [1, 2]], np.int8), np.zeros((2, 2), np.float32))
-    assert outputs.accuracy(np.array([0, 1])) == 1.0
-    assert outputs.accuracy(np.array([1, 1])) == 0.5
+    outputs = Outputs(*(np.array([[3, 3], [1, 2]], kind) for kind in (np.int8, np.float32)))
+    assert CLASSIFY.score(outputs.real, Split(outputs.real, np.array([0, 1]))) == 1.0
+    assert CLASSIFY.score(outputs.real, Split(outputs.real, np.array([1, 1]))) == 0.5
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 600])
@@ -67,7 +68,7 @@ def test_device_score_is_that_of_tflm(model):
     runtime = get_runtime("tflm")
     source, _ = io_quantisation(model)
     device = runtime.outputs(model, source.quantise(split.x)).argmax(axis=1)
-    assert device_score(runtime, model, model, split) == (device == split.y).mean()
+    assert device_score(runtime, model, model, split, CLASSIFY) == (device == split.y).mean()
 
 
 @given(LOGITS, LOGITS)

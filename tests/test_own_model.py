@@ -141,6 +141,6 @@ def test_a_flattening_model_takes_samples_of_the_task_in_another_shape(
     base = read_base_model(str(path), model_fingerprint(path), task, samples)
     assert base.network.input_shape == (8, 8, 1)
     expected = model(task.validation.x[..., 0], training=False).numpy()
-    np.testing.assert_allclose(base.validation_logits, expected, atol=1e-4)
+    np.testing.assert_allclose(base.validation_outputs, expected, atol=1e-4)
     with pytest.raises(InputError, match="has changed"):
         read_base_model(str(path), "0" * 64, task, samples)

@@ -18,6 +18,10 @@ def read_model_file(path: str | Path, sha256: str | None = None) -> ReadModel:
     """
     if sha256 is not None:
         check_fingerprint(path, sha256)
+    if str(path).lower().endswith(".onnx"):
+        from autotiny.readers.onnx import load_onnx_file, read_onnx
+
+        return read_onnx(load_onnx_file(path), path)
     from autotiny.readers.keras import read_keras
 
     return read_keras(load_keras_file(path))

@@ -51,7 +51,13 @@ def rows(cwd, name):
     os.chdir(cwd)
     try:
         return [
-            (r.parameters, r.accuracy, r.footprint.flash_bytes, r.footprint.ram_bytes, r.encodings)
+            (
+                r.parameters,
+                r.litert_score,
+                r.footprint.flash_bytes,
+                r.footprint.ram_bytes,
+                r.encodings,
+            )
             for r in Search.open(name).records()
         ]
     finally:

@@ -29,8 +29,8 @@ def test_formats_agree_with_the_study(study, cli):
     assert [(row["layer"], row["precision"]) for row in found["rows"]] == [
         (row.layer, str(row.precision)) for row in rows
     ]
-    assert [row["kl_divergence_nats"] for row in found["rows"]] == [r.kl_divergence for r in rows]
-    assert [row["accuracy_loss"] for row in found["rows"]] == [r.accuracy_loss for r in rows]
+    assert [row["kl_divergence_nats"] for row in found["rows"]] == [r.divergence for r in rows]
+    assert [row["accuracy_loss"] for row in found["rows"]] == [r.score_loss for r in rows]
     table = list(csv.DictReader(io.StringIO(cli("sensitivity", "tiny", "--format", "csv")[1])))
     assert [row["layer"] for row in table] == [row.layer for row in rows]
 

@@ -39,7 +39,7 @@ def test_fewer_bits_cost_more():
     assert len(steps) == len(rows)
     for name, array in before.items():
         np.testing.assert_array_equal(weights[name], array)
-    table = {(row.layer, row.precision): row.kl_divergence for row in rows}
+    table = {(row.layer, row.precision): row.divergence for row in rows}
     for layer in options:
         assert table[layer, BITS[1]] > table[layer, BITS[4]]
         assert table[layer, BITS[1]] > abs(table[layer, A16])

@@ -19,6 +19,9 @@ from autotiny.report.tables import (
     front_text,
     print_closest,
 )
+from autotiny.tasks.metrics import METRICS
+
+ACCURACY = METRICS["accuracy"]
 
 
 def text(table, width=200):
@@ -28,21 +31,21 @@ def text(table, width=200):
 
 
 def test_json_and_csv_say_the_same():
-    rows = json.loads(front_text([record(), record(4)], "json"))
+    rows = json.loads(front_text([record(), record(4)], "json", ACCURACY))
     assert [row["trial"] for row in rows] == [3, 4]
     assert rows[0]["accuracy"] == 0.91
     assert rows[0]["accuracy_litert"] == 0.9
     assert rows[0]["flash_bytes"] == 40_500
     assert rows[0]["ram_bytes"] == 6_144
-    read = list(csv.DictReader(io.StringIO(front_text([record(), record(4)], "csv"))))
+    read = list(csv.DictReader(io.StringIO(front_text([record(), record(4)], "csv", ACCURACY))))
     assert [row["flash_bytes"] for row in read] == ["40500", "40500"]
-    assert tuple(read[0]) == (*front_row_keys(), "knee") == tuple(rows[0])
+    assert tuple(read[0]) == (*front_row_keys(ACCURACY), "knee") == tuple(rows[0])
     assert [row["knee"] for row in rows] == [True, False]
 
 
 def test_empty_front():
-    assert json.loads(front_text([], "json")) == []
-    assert front_text([], "csv") == ",".join((*front_row_keys(), "knee"))
+    assert json.loads(front_text([], "json", ACCURACY)) == []
+    assert front_text([], "csv", ACCURACY) == ",".join((*front_row_keys(ACCURACY), "knee"))
 
 
 def test_front_table_shows_shares_of_the_budget():

@@ -137,7 +137,7 @@ def test_knee_is_a_member_and_does_not_move_with_units(points):
     front = pareto_front(records(points), OBJECTIVES)
     picked = pick(front, "knee")
     scaled = [
-        record(t.number, t.accuracy, t.footprint.flash_bytes * 1024, t.footprint.ram_bytes)
+        record(t.number, t.litert_score, t.footprint.flash_bytes * 1024, t.footprint.ram_bytes)
         for t in front
     ]
     assert pick(scaled, "knee").number == picked.number

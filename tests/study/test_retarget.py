@@ -26,7 +26,7 @@ def test_outputs_stay_and_sizes_follow_the_target(search):
     for record, before in zip(moved, search.records(), strict=True):
         assert record.footprint.latency_s is not None
         assert record.footprint.runtime_bytes != before.footprint.runtime_bytes
-        assert (record.accuracy, record.parameters) == (before.accuracy, before.parameters)
+        assert (record.litert_score, record.parameters) == (before.litert_score, before.parameters)
     _, image = repacked(search, moved[0], target, Budget())
     model = search.folder.get_artifact(moved[0], "model")
     x = search.task.validation.x[:20]

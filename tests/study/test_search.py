@@ -17,7 +17,7 @@ def test_records_tell_what_was_stored(study, tiny_trials):
     records = search.records()
     assert [r.number for r in records] == list(range(tiny_trials))
     for record in records:
-        assert 0 <= record.accuracy <= 1
+        assert 0 <= record.litert_score <= 1
         assert record.seconds > 0
         assert set(record.artifacts) == {"model", "image"}
         assert record.encodings
@@ -29,7 +29,7 @@ def test_optuna_is_told_the_objectives_and_constraints(study):
     for trial, record in zip(search._optuna.get_trials(), search.records(), strict=True):
         told = [-trial.values[0], *trial.values[1:]]
         assert told[1:] == [objective_value(record, name) for name in ("flash", "ram")]
-        assert told[0] == -record.accuracy
+        assert told[0] == -record.litert_score
 
 
 def test_constraints_are_shares_of_their_limits(folder):
@@ -44,7 +44,7 @@ def test_constraints_are_shares_of_their_limits(folder):
         told = trial.constraints
         assert told["flash_bytes"] == pytest.approx(record.footprint.flash_bytes / 30720 - 1)
         assert told["latency_s"] == pytest.approx(record.footprint.latency_s / 1e-6 - 1)
-        assert record.accuracy is None
+        assert record.litert_score is None
 
 
 def test_a_killed_candidate_is_tried_again_but_not_for_ever(study):

@@ -76,7 +76,7 @@ def test_loss_falls_and_classes_are_learnt(name):
     )  # fmt: skip
     assert result.losses[-1] < 0.5 * result.losses[0]
     assert epochs == list(enumerate(result.losses, start=1))
-    assert result.validation_accuracy == ()
+    assert result.validation_scores == ()
     predicted = logits(network, result.weights, fresh.x).argmax(axis=1)
     assert (predicted == fresh.y).mean() > 0.9
 
@@ -89,7 +89,7 @@ def test_patience_stops_and_keeps_the_best_weights():
         network, initial_weights(network, 0), split,
         TrainingSettings(60, 0.02, batch_size=16, patience=3), validation=validation,
     )  # fmt: skip
-    scores = result.validation_accuracy
+    scores = result.validation_scores
     assert len(scores) == len(result.losses) < 60
     best = int(np.argmax(scores))
     assert len(scores) - 1 - best == 3
