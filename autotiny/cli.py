@@ -128,6 +128,10 @@ def search(
         str | None,
         typer.Option("--class-weights", help="balanced: rare classes count more in training."),
     ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option("--head", help="linear (default: logits) or softmax (probabilities)."),
+    ] = None,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -171,6 +175,7 @@ def search(
         "metric": metric,
         "class_weights": class_weights,
         "layout": layout,
+        "head": head,
     }
     return run_search(options, config, tuple(assignments or ()))
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,17 @@ from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
+from autotiny.networks.layers import Softmax
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed, Runtime
 from autotiny.tasks._base import Task
 
 #: Epochs that low-bit layers get on their final grid, as a share of those before it.
 GRID_SHARE = 0.35
+#: What a model does to its last values on the device: nothing, or probabilities of classes.
+Head = Literal["linear", "softmax"]
+#: Name of the layer that does it.
+_HEAD = "probabilities"
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,11 @@ class Pipeline:
         seed: int,
         batch_size: int,
         blocks: Sequence[BlockCost] = (),
+        head: Head = "linear",
     ) -> None:
         self._task, self._base, self._sensitivity = task, base, tuple(sensitivity)
         self._runtime, self._spending = runtime, spending
+        self._head = head
         self._seed, self._batch_size, self._blocks = seed, batch_size, tuple(blocks)
 
     def prepare(self, candidate: Candidate) -> Prepared:
@@ -288,6 +296,10 @@ class Pipeline:
     ) -> Artifact:
         levels = plan_levels(network, weights, plan, seed=self._seed)
         weights = snap_clustered(weights, levels)
+        if self._head == "softmax":
+            end = Softmax(_HEAD, inputs=(network.output,))
+            network = Network(network.input_shape, (*network.layers, end))
+            ranges = {**ranges, _HEAD: (0.0, 1.0)}
         model = lower(network, weights, plan, ranges)
         return self._packed(candidate, model, any_values=any_values)
 

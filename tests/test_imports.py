@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[1] / "autotiny"
 #: From bottom to top: a part may use those before it.
 ORDER = (
     "errors", "quiet", "units", "files", "yaml_text", "problems", "resources", "tensorflow_setup",
-    "tasks", "networks", "tflite", "readers", "lowering", "runtimes", "devices", "budget",
+    "user_code", "tasks", "networks", "tflite", "readers", "lowering", "runtimes", "devices",
+    "budget",
     "evaluation", "compression", "candidate", "training", "base_model", "pipeline", "export",
     "conversion", "study", "report", "cli_options", "commands", "cli", "__main__",
 )  # fmt: skip

@@ -20,6 +20,8 @@ from autotiny.readers._keras_reader import KerasReader, KerasValue
 
 __all__ = ["ReadModel", "UnsupportedLayerError", "network_from_keras", "read_keras"]
 
+#: A part of fewer layers is not worth a search.
+_LEAST_PART = 3
 #: Samples that run at once.
 _BATCH = 256
 _log = logging.getLogger("autotiny")
@@ -54,7 +56,10 @@ def read_keras(model: Any) -> ReadModel:
         )
     draft = Draft(shape)
     reader = KerasReader(draft)
-    value = walk(model, KerasValue(INPUT, shape), partial(read_layer, reader))
+    try:
+        value = walk(model, KerasValue(INPUT, shape), partial(read_layer, reader))
+    except UnsupportedLayerError as error:
+        raise _with_the_part_before(error, draft) from None
     if not draft.layers:
         raise unsupported(model, "it holds no layer that computes")
     head = value.head
@@ -76,6 +81,20 @@ def read_keras(model: Any) -> ReadModel:
     for note in read.notes:
         _log.info("%s: %s", model.name, note)
     return read
+
+
+def _with_the_part_before(error: UnsupportedLayerError, draft: Draft) -> UnsupportedLayerError:
+    """Return an error that says which part of the model could be searched, if one splits off."""
+    read = {name for layer in draft.layers for name in layer.inputs}
+    ends = [layer.name for layer in draft.layers if layer.name not in read]
+    if len(ends) != 1 or len(draft.layers) < _LEAST_PART:
+        return error
+    told = UnsupportedLayerError(
+        f"{error} The {len(draft.layers)} layers before it, up to {ends[0]!r}, can be searched as "
+        "a model of their own, what follows being done outside."
+    )
+    told.layer = error.layer
+    return told
 
 
 def with_head(read: ReadModel) -> ReadModel:

@@ -72,19 +72,6 @@ def model_fingerprint(path: str | Path) -> str:
     raise InputError(f"A Keras model must be an existing file or folder; {path} is not there.")
 
 
-def check_fingerprint(path: str | Path, sha256: str) -> None:
-    """Check that a model is still the one a study was started with.
-
-    Raises:
-        InputError: If it is not.
-    """
-    if (now := model_fingerprint(path)) != sha256:
-        raise InputError(
-            f"A study must go on with the model it was started with; {path} has changed: its "
-            f"SHA-256 is now {now[:12]}, was {sha256[:12]}."
-        )
-
-
 def _describe(path: Path) -> tuple[list[Any], str]:
     """Return the parsed layer descriptions in a file and the Keras version that wrote it."""
     try:

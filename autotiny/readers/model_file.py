@@ -1,27 +1,84 @@
-"""The user's trained model, from a file of any format that is read."""
+"""The user's trained model: a file of any format that is read, or a function that makes it."""
 
+import hashlib
+import json
+import os
 from pathlib import Path
+from typing import Any
 
+from autotiny.errors import InputError
+from autotiny.networks.graph import network_to_plain
 from autotiny.readers._draft import ReadModel
-from autotiny.readers.keras_file import check_fingerprint, load_keras_file
+from autotiny.readers.keras_file import load_keras_file, model_fingerprint
+from autotiny.user_code import find_function, importable_here, one_line
+
+
+def runs_code(model: str) -> bool:
+    """Whether reading a model calls code that its name names."""
+    return ":" in model and not os.path.exists(model)
 
 
 def read_model_file(path: str | Path, sha256: str | None = None) -> ReadModel:
-    """Return the network in a ``.keras``, ``.h5`` or ``.onnx`` file or a SavedModel folder.
+    """Return the network in a ``.keras``, ``.h5`` or ``.onnx`` file, SavedModel folder or function.
 
     Args:
-        path: The model.
+        path: The model, or ``package.module:function`` that returns a Keras model.
         sha256: What its fingerprint must be, if it is to be checked.
 
     Raises:
         InputError: If it has changed or cannot be read.
     """
     if sha256 is not None:
-        check_fingerprint(path, sha256)
+        check_model(path, sha256)
     if str(path).lower().endswith(".onnx"):
         from autotiny.readers.onnx import load_onnx_file, read_onnx
 
         return read_onnx(load_onnx_file(path), path)
     from autotiny.readers.keras import read_keras
 
-    return read_keras(load_keras_file(path))
+    return read_keras(_made(str(path)) if runs_code(str(path)) else load_keras_file(path))
+
+
+def fingerprint_of(path: str | Path) -> str:
+    """Return the SHA-256 of a model: of its files, or of what was read of a function's.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    if not runs_code(str(path)):
+        return model_fingerprint(path)
+    read = read_model_file(path)
+    digest = hashlib.sha256(json.dumps(network_to_plain(read.network)).encode())
+    for name, array in sorted(read.weights.items()):
+        digest.update(name.encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def check_model(path: str | Path, sha256: str) -> None:
+    """Check that a model is still the one a study was started with.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if (now := fingerprint_of(path)) != sha256:
+        raise InputError(
+            f"A study must go on with the model it was started with; {path} has changed: its "
+            f"SHA-256 is now {now[:12]}, was {sha256[:12]}."
+        )
+
+
+def _made(spec: str) -> Any:
+    """Return the Keras model that the user's function makes."""
+    with importable_here():
+        function = find_function(spec, "model")
+        try:
+            model = function()
+        except (Exception, SystemExit) as error:
+            raise InputError(
+                f"{spec}: the function must return a Keras model; got {one_line(error)}."
+            ) from error
+    if not hasattr(model, "input_shape"):
+        raise InputError(
+            f"{spec}: the function must return a Keras model; got {type(model).__name__}."
+        )
+    return model

@@ -69,6 +69,7 @@ class StudyConfig(BaseModel):
         task: Kind of the task; None is inferred, and classification in studies of 0.2 and before.
         metric: What models are scored by; None is the kind's default, likewise accuracy.
         class_weights: What samples of rare classes count in training.
+        head: Whether the device computes softmax, or leaves logits, whose order is the same.
         layout: What the axes of samples mean; None is inferred, likewise image.
         input_shape: Shape that a user's model takes samples in, where it is not the data's own.
         target: What the models will run on.
@@ -98,6 +99,7 @@ class StudyConfig(BaseModel):
     task: str | None = None
     metric: str | None = None
     class_weights: Literal["balanced"] | None = None
+    head: Literal["linear", "softmax"] = "linear"
     layout: Layout | None = None
     input_shape: tuple[int, ...] | None = None
     target: dict[str, Any] = Field(default_factory=lambda: asdict(Target()))

@@ -29,13 +29,16 @@ def resolved(config: StudyConfig) -> tuple[StudyConfig, Task]:
         "arrays": task.digests,
         "version": autotiny.__version__,
     }
+    if config.head == "softmax" and task.goal.kind.name != "classification":
+        raise InputError(
+            f"--head softmax is for classes; the task of {task.name} is {task.goal.kind.name}."
+        )
     if config.model is None:
         build_base_network(task, config.space)
         return config.model_copy(update=known), task
-    from autotiny.readers.keras_file import model_fingerprint
-    from autotiny.readers.model_file import read_model_file
+    from autotiny.readers.model_file import fingerprint_of, read_model_file
 
-    known["model_sha256"] = model_fingerprint(config.model)
+    known["model_sha256"] = fingerprint_of(config.model)
     shaped = shaped_for(read_model_file(config.model), task)
     if shaped is not task:
         known["input_shape"], task = shaped.input_shape, shaped

@@ -47,9 +47,9 @@ def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProg
     """
     samples = representative_samples(task, config.seed)
     if config.model is not None:
-        from autotiny.readers.keras_file import check_fingerprint
+        from autotiny.readers.model_file import check_model
 
-        check_fingerprint(config.model, config.model_sha256)
+        check_model(config.model, config.model_sha256)
     else:
         # Also when the cache has it: what follows must run in as many threads as it did.
         network = build_base_network(task, config.space)

@@ -22,6 +22,7 @@ from autotiny.evaluation import device_score
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network
 from autotiny.pipeline import Pipeline
+from autotiny.readers.model_file import runs_code as model_runs_code
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Runtime
 from autotiny.study import once
@@ -244,6 +245,7 @@ class Search:
             seed=self.config.seed,
             batch_size=self.config.space.training.batch_size,
             blocks=self._blocks(base, on_progress),
+            head=self.config.head,
         )
 
     def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
@@ -277,6 +279,9 @@ class Search:
         Raises:
             InputError: If the user's own is no longer the one the study was started with.
         """
+        model, facts = self.config.model, (self.config.data, self.config.fingerprint)
+        if model is not None and model_runs_code(model) and not self._trusted:
+            require_trusted(self.folder.path, *facts, names=model)
         return once.base_model(self.config, self.task, self.folder.cache, on_progress)
 
     def _sensitivity(self, base: BaseModel, on_progress: OnProgress) -> tuple[Sensitivity, ...]:

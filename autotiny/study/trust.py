@@ -42,12 +42,13 @@ def is_trusted(folder: Path, *facts: str) -> bool:
         return False
 
 
-def require_trusted(folder: Path, *facts: str) -> None:
+def require_trusted(folder: Path, *facts: str, names: str | None = None) -> None:
     """Refuse to run the code that a study of another machine names.
 
     Args:
         folder: The study's.
-        facts: As they were signed; the first is ``package.module:function``.
+        facts: As they were signed; the first is the data's spec.
+        names: The code, ``package.module:function``, if it is not the data's.
 
     Raises:
         InputError: If the study carries no mark of this machine.
@@ -55,8 +56,8 @@ def require_trusted(folder: Path, *facts: str) -> None:
     if not is_trusted(folder, *facts):
         raise InputError(
             "Code that a study names is run only if the study was made on this machine; "
-            f"{folder.name} carries no mark of that, and its data is {facts[0]}: read that code, "
-            "then add --trust."
+            f"{folder.name} carries no mark of that, and its {'model' if names else 'data'} is "
+            f"{names or facts[0]}: read that code, then add --trust."
         )
 
 

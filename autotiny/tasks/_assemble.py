@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 from autotiny.errors import InputError
 from autotiny.tasks import _checks as rules
 from autotiny.tasks._base import Goal, Split, Task
-from autotiny.tasks._checks import Array, Rule, one_line, require
+from autotiny.tasks._checks import Array, Rule, require
 from autotiny.tasks._labels import Labels, checked_kind, label_names, read_labels
 from autotiny.tasks._layout import Layout, arranged, checked_layout
 from autotiny.tasks._splits import stratified_parts
 from autotiny.tasks.kinds import KINDS, TaskKind
 from autotiny.tasks.metrics import METRICS, Metric
+from autotiny.user_code import one_line
 
 #: Features and labels as the user gave them; a training split without labels is all normal.
 Pair = tuple[ArrayLike, ArrayLike | None]

@@ -122,9 +122,3 @@ def require(where: str, rule: Rule, *given: object) -> None:
     broken = rule(*given)
     if broken is not None:
         raise InputError(f"{where}: {(rule.__doc__ or rule.__name__).rstrip('.')}; got {broken}.")
-
-
-def one_line(error: BaseException) -> str:
-    """Return what went wrong in someone else's code, short and without line breaks."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

@@ -1,17 +1,13 @@
 """Data from the user's own code: ``package.module:function`` that returns a task."""
 
-import importlib
 import inspect
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from autotiny.errors import InputError
 from autotiny.tasks._assemble import Pair, TaskOptions, checked_task
 from autotiny.tasks._base import CLASSIFY, Split, Task
-from autotiny.tasks._checks import one_line
+from autotiny.user_code import find_function, importable_here, one_line
 
 
 def load(spec: str, seed: int, options: TaskOptions) -> Task:
@@ -21,8 +17,8 @@ def load(spec: str, seed: int, options: TaskOptions) -> Task:
         InputError: If the function cannot be found or called, raises, does not return a task,
             or its task breaks a rule.
     """
-    with _current_directory_importable():
-        function = _find(spec)
+    with importable_here():
+        function = find_function(spec, "data")
         arguments = {"seed": seed} if _accepts_seed(spec, function) else {}
         try:
             task = function(**arguments)
@@ -37,37 +33,6 @@ def load(spec: str, seed: int, options: TaskOptions) -> Task:
             f"{spec}: the function must return an autotiny.tasks.Task; got {type(task).__name__}."
         )
     return _checked(spec, task, seed, options)
-
-
-@contextmanager
-def _current_directory_importable() -> Iterator[None]:
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-
-
-def _find(spec: str) -> Callable[..., object]:
-    module_name, _, function_name = spec.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
-        raise InputError(f"A data function must be written package.module:function; got {spec!r}.")
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{spec}: the module must be importable from here; got {one_line(error)}."
-        ) from error
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        what = "no such name" if function is None else f"a {type(function).__name__}"
-        raise InputError(
-            f"{spec}: {function_name} must be a function in {module_name}; got {what}."
-        )
-    found: Callable[..., object] = function
-    return found
 
 
 def _accepts_seed(spec: str, function: Callable[..., object]) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from autotiny.errors import InputError
 from autotiny.tasks._assemble import Pair, TaskOptions, checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import one_line
+from autotiny.user_code import one_line
 
 _SPLITS = ("train", "val", "test")
 _KEYS = tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xy")

@@ -6,8 +6,8 @@ from contextlib import redirect_stdout
 from autotiny.errors import InputError
 from autotiny.tasks._assemble import checked_task
 from autotiny.tasks._base import Task
-from autotiny.tasks._checks import one_line
 from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.user_code import one_line
 
 CLASS_NAMES = {
     "mnist": tuple("0123456789"),
