@@ -175,6 +175,11 @@ class StudyConfig(BaseModel):
         return METRICS[self.metric or "accuracy"]
 
     @property
+    def named_objectives(self) -> tuple[str, ...]:
+        """The objectives, the score under its metric's name."""
+        return tuple(self.score.name if name == "score" else name for name in self.objectives)
+
+    @property
     def base_name(self) -> str:
         """What the base model is: the user's file, or a family."""
         return self.model or str(self.space.family)

@@ -90,7 +90,7 @@ class StudyFolder:
             made = cls(partial / path.name)
             made.artifacts.mkdir(parents=True)
             save_config(config, made.path / "config.yaml")
-            made._create_optuna(config.objectives)
+            made._create_optuna(config.named_objectives)
             os.rename(made.path, path)
         except OSError as error:
             # Another process may have made it since: the same sentence is due.

@@ -17,6 +17,7 @@ from autotiny.compression.sparsity import (
 from autotiny.networks.graph import chain
 from autotiny.networks.initial import initial_weights
 from autotiny.networks.layers import Dense
+from autotiny.tasks import CLASSIFY
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.loop import TrainingSettings, _Loop, train
 
@@ -120,9 +121,12 @@ def test_polynomial_reaches_its_end_between_two_updates():
     """What follows the end is recovery, whatever the frequency: the masks no longer change."""
     tf = prepare_tensorflow(0)
     schedule = SparsitySchedule(0.5, "polynomial", 0.0, 0.5, 1.0, frequency=7)
-    loop = _Loop(tf, WIDE, initial_weights(WIDE, 0), TrainingSettings(1, sparsity=schedule), 20)
+    loop = _Loop(
+        tf, WIDE, initial_weights(WIDE, 0), TrainingSettings(1, sparsity=schedule), 20, CLASSIFY
+    )
     split = blobs((30,), 20, 8)
-    data = tf.constant(split.x), tf.constant(split.y), tf.zeros((8, 20)), tf.range(8)[None]
+    x, y, teacher = tf.constant(split.x), tf.constant(split.y), tf.zeros((8, 20))
+    data = x, y, None, teacher, tf.range(8)[None]
     counts = []
     for step in range(20):
         loop.epoch(*data, tf.constant(step))

@@ -21,7 +21,7 @@ def test_defaults():
     assert config.budget == Budget()
     assert config.device == Target()
     assert (config.trials, config.seed, config.sampler) == (40, 0, "tpe")
-    assert config.objectives == ("accuracy", "flash", "ram")
+    assert config.objectives == ("score", "flash", "ram")
 
 
 def test_sizes_and_times_become_numbers():

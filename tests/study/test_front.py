@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,7 +73,7 @@ def test_device_score_outranks_the_searchs():
 def test_untrained_trials_are_not_feasible():
     trials = [record(0, None, 1, 1), record(1, 0.5, 1, 1), record(2, 0.9, 9, 1)]
     assert feasible(trials, Budget(flash_bytes=5)) == [trials[1]]
-    assert trials[0].score == -1
+    assert (trials[0].score, trials[0].quality) == (None, -math.inf)
 
 
 def test_unknown_objective():

@@ -17,6 +17,7 @@ from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import chain
 from autotiny.networks.initial import initial_weights
 from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D
+from autotiny.tasks import CLASSIFY
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.forward import forward, logits
 from autotiny.training.loop import TrainingSettings, _Loop, _straight_through, train
@@ -181,7 +182,7 @@ def test_training_on_levels_sees_the_levels():
     network, start = fold_batch_norm(family_network("mlp"), random_weights(family_network("mlp")))
     levels = {"dense0/kernel": cluster_levels(start["dense0/kernel"], 2, seed=0)}
     tf = prepare_tensorflow(0)
-    loop = _Loop(tf, network, start, TrainingSettings(1, levels=levels), 1)
+    loop = _Loop(tf, network, start, TrainingSettings(1, levels=levels), 1, CLASSIFY)
     x = random_samples(network, 6)
     snapped = start | {
         "dense0/kernel": snap(start["dense0/kernel"], levels["dense0/kernel"].levels)
