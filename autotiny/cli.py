@@ -375,10 +375,7 @@ def devices(
         show_device(name, output)
 
 
-@app.command(
-    epilog="Examples: autotiny sensitivity digits-cnn --plot sensitivity.svg, "
-    "autotiny sensitivity digits-resnet --blocks"
-)
+@app.command(epilog="Example: autotiny sensitivity digits-cnn --plot sensitivity.svg")
 def sensitivity(
     name: Name,
     blocks: Annotated[

@@ -31,11 +31,11 @@ def smallest_base_flash() -> int:
     from autotiny.networks.initial import initial_weights
     from autotiny.runtimes import Target, get_runtime
     from autotiny.study.once import build_base_network
-    from autotiny.study.space_files import parse_space, read_space, space_names
+    from autotiny.study.space_files import parse_space, read_space
     from autotiny.tasks import load_task
 
     task, runtime, sizes = load_task("digits", seed=0), get_runtime(), []
-    for name in space_names():
+    for name in ("mlp", "cnn", "ds_cnn"):
         network = build_base_network(task, parse_space(read_space(name), name))
         model = lower(network, initial_weights(network, 0), {}, unit_ranges(network))
         image = runtime.pack(model, Target()).image

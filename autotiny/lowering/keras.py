@@ -15,7 +15,7 @@ from autotiny.errors import InputError
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.readers._keras_graph import UnsupportedLayerError, fixed_shape
-from autotiny.readers.keras import network_from_keras
+from autotiny.readers.keras import read_keras, with_head
 
 _log = logging.getLogger("autotiny")
 
@@ -47,7 +47,7 @@ def lower_keras(
             raise InputError("A precision plan needs a model without recurrent layers.")
         return lower_recurrent(model, samples)
     try:
-        network, weights = network_from_keras(model)
+        read = with_head(read_keras(model))  # a model that is taken as it is keeps its sigmoid
     except UnsupportedLayerError as error:
         from autotiny.lowering._converter import lower_by_converter
 
@@ -57,7 +57,7 @@ def lower_keras(
             ) from None
         _log.info("lowering %r through TFLiteConverter: %s", model.name, error)
         return lower_by_converter(model, samples)
-    network, weights = fold_batch_norm(network, weights)
+    network, weights = fold_batch_norm(read.network, read.weights)
     samples = samples.reshape(len(samples), *network.input_shape)
     return lower(network, weights, plan or {}, activation_ranges(network, weights, samples))
 

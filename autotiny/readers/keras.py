@@ -101,7 +101,9 @@ def with_head(read: ReadModel) -> ReadModel:
     """Return the model with the sigmoid that was dropped, for outputs that are values."""
     if read.head != "sigmoid":
         return read
-    last = Activation("sigmoid", "sigmoid", inputs=(read.network.output,))
+    taken = {INPUT, *(layer.name for layer in read.network.layers)}
+    name = next(n for i in range(len(taken) + 1) if (n := f"sigmoid_{i}") not in taken)
+    last = Activation(name, "sigmoid", inputs=(read.network.output,))
     network = Network(read.network.input_shape, (*read.network.layers, last))
     return replace(read, network=network, head="linear")
 

@@ -109,7 +109,8 @@ def told(task: Task, options: TaskOptions) -> Task:
     if options.layout not in (None, task.layout):
         raise InputError(f"--layout of {task.name} must be {task.layout}; got {options.layout!r}.")
     splits = {"train": task.train, "val": task.validation}
-    return replace(task, goal=_goal(task.name, options, kind, splits))
+    goal = _goal(task.name, options, kind, splits)
+    return task if goal == task.goal else replace(task, goal=goal)
 
 
 def _arrays(name: str, pairs: Mapping[str, Pair]) -> tuple[dict[str, Array], dict[str, Array]]:

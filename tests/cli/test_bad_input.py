@@ -51,7 +51,7 @@ def test_latency_without_a_clock(no_trace, refused):
         (("--sampler", "foo"), "sampler must be 'tpe', 'nsga2' or 'random'; got 'foo'."),
         (("--objectives", "accuracy,foo"), "got 'foo'"),
         (("--objectives", ""), "got ''"),
-        (("--objectives", "flash"), "objectives must hold accuracy"),
+        (("--objectives", "flash"), "objectives must hold score"),
         (("--objectives", "accuracy,accuracy"), "each objective once"),
         (("--seed", "-1"), "seed must be greater than or equal to 0; got -1."),
         (("--seed", "99999999999"), "seed must be less than"),
@@ -67,7 +67,7 @@ def test_latency_without_a_clock(no_trace, refused):
         (("--data", "nope.npz"), "No such file"),
         (("--data", "nope.py:load"), "nope"),
         (("--data", "[bold].npz"), "[bold].npz"),
-        (("--space", "nope"), "cnn, ds_cnn, mlp or a .yaml file; got 'nope'"),
+        (("--space", "nope"), "squeeze, tcn or a .yaml file; got 'nope'"),
         (("--space", "nope.yaml"), "nope.yaml is not there"),
         (("-c", "nope.yaml"), "nope.yaml must be readable YAML; No such file or directory."),
         (("--nope",), "No such option: --nope"),
@@ -116,7 +116,7 @@ def test_option(no_trace, refused, options, sentence):
         ("base.filters=[8,16]", "one stride per entry of filters"),
         ("base.filters=[]", "base.filters"),
         ("base.kernel=0", "base.kernel"),
-        ("family=foo", "family must be one of mlp, cnn, ds_cnn; got 'foo'."),
+        ("family=foo", "tcn, autoencoder; got 'foo'."),
         ("parameters=3", "parameters must be a valid dictionary; got 3."),
         ("a.b=1", "parameters.a is not a hyperparameter"),
         ("widht.low=2", "did you mean width?"),
@@ -177,7 +177,7 @@ def _changed(**arrays):
         (_changed(x_train=X[:, 0]), "got shape (60,)"),
         (_changed(x_train=X.reshape(60, 5, 1, 1, 1)), "got shape (60, 5, 1, 1, 1)"),
         (_changed(x_val=X[:0], y_val=Y[:0]), "x_val: A split must hold at least one sample"),
-        ({"x_train": X}, "key y_train must be present"),
+        ({"x_train": X, "y_val": X[:, 0]}, "key x_val must be present"),
         (_changed(x_train=X.astype(object)), "pickled Python objects"),
     ],
 )
@@ -269,7 +269,7 @@ def test_unknown_trial(study, refused):
 
 def test_unknown_pick(study, refused):
     sentence = refused("export", "tiny", "--pick", "best", "--out", "fw")
-    assert "knee, accuracy, flash, ram, latency, energy; got 'best'" in sentence
+    assert "knee, score, flash, ram, latency, energy; got 'best'" in sentence
 
 
 def test_output_folder(study, refused, cli):
