@@ -22,34 +22,40 @@ RUNS = (
     "mobilenet_v2.int8", "prelu.int8", "rescaling.int8", "reshape_conv1d.int8", "residual.int8",
     "zero_padding.int8",
 )  # fmt: skip
-#: Model, data: converted as they are. Networks that branch, and one-dimensional ones, are searched
-#: when networks are graphs; until then this is the road, and a search says so.
-COMPRESSED = {
-    "imu_conv1d": "imu", "ecg_conv1d": "ecg", "reshape_conv1d": "imu_flat",
-    "reshape_conv2d": "imu_flat", "residual": "img", "fire_se": "img",
-    "mobilenet_v1_nested": "img_rgb", "mobilenet_v2": "img_rgb", "zero_padding": "img",
-    "leaky_relu": "img", "prelu": "img", "hard_swish": "img", "tanh": "img", "sigmoid": "binary",
-    "rescaling": "img_0_255", "normalization": "imu_flat", "augmentation": "img",
-    "conv_head": "img", "autoencoder": "imu_flat", "lstm": "imu", "elu": "img",
+#: Model, data: searched, exported and proved.
+SEARCHED = {
+    "imu_conv1d.keras": "imu", "ecg_conv1d.keras": "ecg", "reshape_conv1d.keras": "imu_flat",
+    "reshape_conv2d.keras": "imu_flat", "residual.keras": "img", "fire_se.keras": "img",
+    "mobilenet_v1_nested.keras": "img_rgb", "mobilenet_v2.keras": "img_rgb",
+    "zero_padding.keras": "img", "leaky_relu.keras": "img", "prelu.keras": "img",
+    "hard_swish.keras": "img", "tanh.keras": "img", "sigmoid.keras": "binary",
+    "rescaling.keras": "img_0_255", "normalization.keras": "imu_flat",
+    "augmentation.keras": "img", "conv_head.keras": "img", "sine.keras": "sine",
+    "autoencoder.keras": "no_labels", "pruning_wrapped.h5": "img",
 }  # fmt: skip
+#: Data to the metric it is scored by, with what is said of the task.
+DATA = {
+    "imu_text_labels": ("accuracy", "inferred from text labels"),
+    "imu_one_hot": ("accuracy", "inferred from one-hot rows"),
+    "imu_float_labels": ("accuracy", "3 classes"),
+    "imu": ("accuracy", "layout signal, inferred from shape (64, 6)"),
+    "sine": ("r2", "regression, inferred from real labels"),
+    "no_labels": ("reconstruction_error", "anomaly"),
+}
+#: Converted as they are; the last two for what a search cannot cut.
+COMPRESSED = {"residual": "img", "sigmoid": "binary", "lstm": "imu", "elu": "img"}
 #: Command and what its sentence must say.
 REFUSED = {
     ("compress", "gru.keras", "--data", "imu.npz", "--out", "fw"): "must be LSTM",
     ("search", "--model", "two_inputs.keras", "--data", "imu.npz"): "concatenate them",
     ("search", "--model", "quantize_wrapped.h5", "--data", "img.npz"): "give the float model",
-    ("search", "--model", "residual.keras", "--data", "img.npz"): "`autotiny compress` converts",
+    ("search", "--model", "elu.keras", "--data", "img.npz"): "use relu or leaky_relu",
     ("search", "--model", "lstm.keras", "--data", "imu.npz"): "`autotiny compress` converts",
     ("search", "--model", "residual.int8.tflite", "--data", "img.npz"): "is a TFLite model",
     ("search", "--data", "wavs"): "wavs is a folder",
     ("search", "--data", "windows.csv"): "windows.csv is a table of text",
     ("check", "residual.keras"): "residual.keras is a Keras model",
     ("compress", "ecg_conv1d.uint8.tflite", "--data", "ecg.npz", "--out", "fw"): "takes uint8",
-    # Kinds that tasks other than classification will take.
-    ("search", "--data", "sine.npz"): "Labels must be integers",
-    ("search", "--data", "no_labels.npz"): "y_train",
-    ("search", "--data", "imu_text_labels.npz"): "Labels must be integers",
-    ("search", "--data", "imu_one_hot.npz"): "one class number per sample",
-    ("search", "--data", "imu_float_labels.npz"): "Labels must be integers",
 }
 
 
@@ -79,6 +85,44 @@ def test_files_of_todays_converter_get_a_verdict(cases, cli, name):
     assert (code, err) == (3, "")
     assert "does not fit" in out
     assert "unknown" not in out
+
+
+QUICK = (
+    "--trials", "1", "--flash", "600KB", "--ram", "300KB", "--set", "epochs=1",
+    "--set", "sparsity=0", "--set", "precision_tolerance=0", "--set", "training.epochs=2",
+    "--set", "distillation_alpha=0.3",
+)  # fmt: skip
+
+
+def search_and_export(cli, *command):
+    """Search with one short trial, export it; return what was said."""
+    code, out, err = cli("search", *command, *QUICK, "--study", "case")
+    assert (code, err) == (0, "")
+    code, more, err = cli("export", "case", "--pick", "score", "--out", "fw")
+    assert (code, err) == (0, ""), err
+    assert "give the golden outputs bit for bit" in more
+    return out + more
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_models_are_searched_exported_and_proved(cases, cli, name):
+    out = search_and_export(cli, "--model", name, "--data", f"{SEARCHED[name]}.npz")
+    assert f"{name}: validation " in out
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_is_taken_as_it_comes(cases, cli, name):
+    metric, told = DATA[name]
+    out = search_and_export(cli, "--data", f"{name}.npz")
+    assert told in out
+    assert f"validation {metric} " in out
+
+
+def test_rare_classes_count_and_are_told(cases, cli):
+    weighted = ("--metric", "balanced_accuracy", "--class-weights", "balanced")
+    out = search_and_export(cli, "--data", "imbalanced.npz", *weighted)
+    assert "Scored by balanced_accuracy" in out
+    assert "recall" in out
 
 
 @pytest.mark.parametrize("name", COMPRESSED)

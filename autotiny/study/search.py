@@ -239,7 +239,7 @@ class Search:
         return Pipeline(
             self.task,
             base,
-            self._sensitivity(base, on_progress),
+            self._wanted_sensitivity(base, on_progress),
             self.runtime,
             self._spending(),
             seed=self.config.seed,
@@ -290,6 +290,14 @@ class Search:
         return once.sensitivity(
             self.config, self.task, base, options, self.folder.cache, on_progress
         )
+
+    def _wanted_sensitivity(
+        self, base: BaseModel, on_progress: OnProgress
+    ) -> tuple[Sensitivity, ...]:
+        """Return the sensitivity table, or nothing where every candidate stays int8."""
+        if self.config.space.parameters.get("precision_tolerance") in (None, 0, 0.0):
+            return ()
+        return self._sensitivity(base, on_progress)
 
     def _close_interrupted(self) -> None:
         """Close trials that a killed process left running, and have their draws tried again.
