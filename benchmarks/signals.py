@@ -2,8 +2,8 @@
 
     python benchmarks/signals.py
 
-Both searched with the same trials and seed: for each member of cnn1d's front the best MLP of no more
-flash. Also a sine's regression: R2 over the size of the model file.
+Both searched with the same trials and seed: for each member of cnn1d's front the best MLP of no
+more flash. Also a sine's regression: R2 over the size of the model file.
 """
 
 import os
