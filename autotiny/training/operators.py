@@ -101,6 +101,10 @@ def _conv2d(this: Pass, layer: Conv2D, x: Any) -> Any:
 
 def _depthwise(this: Pass, layer: DepthwiseConv2D, x: Any) -> Any:
     tf, kernel = this.tf, this.tensors[f"{layer.name}/kernel"]
+    if layer.kernel == layer.stride == (1, 1):
+        # A factor for each channel; oneDNN's kernel was seen to fail on planes of one point.
+        scaled = x[..., None] * kernel[0, 0]
+        return tf.reshape(scaled, (-1, *x.shape[1:3], kernel.shape[2] * kernel.shape[3]))
     unequal = layer.stride[0] != layer.stride[1]
     if unequal or (layer.dilation != (1, 1) and layer.stride != (1, 1)):
         # TensorFlow's depthwise kernel takes equal strides only, and none with dilation: stride a
