@@ -58,6 +58,9 @@ class OnnxReader:
         if node.op_type == "Constant":
             self._constants[node.output[0]] = onnx.numpy_helper.to_array(fields["value"])
             return
+        if node.op_type == "Identity" and node.input[0] in self._constants:
+            self._constants[node.output[0]] = self._constants[node.input[0]]
+            return
         if node.op_type not in self._operators:
             raise self.refused(node, "its operator is not known")
         try:

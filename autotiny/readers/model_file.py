@@ -45,6 +45,10 @@ def fingerprint_of(path: str | Path) -> str:
     Raises:
         InputError: If it cannot be read.
     """
+    beside = Path(f"{path}.data")  # where PyTorch puts an ONNX model's weights
+    if str(path).lower().endswith(".onnx") and beside.is_file():
+        both = model_fingerprint(path) + model_fingerprint(beside)
+        return hashlib.sha256(both.encode()).hexdigest()
     if not runs_code(str(path)):
         return model_fingerprint(path)
     read = read_model_file(path)

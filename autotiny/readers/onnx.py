@@ -37,7 +37,7 @@ def load_onnx_file(path: str | Path) -> Any:
             "pip install 'autotiny[onnx]'."
         ) from None
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load(str(path))  # weights that PyTorch wrote beside it, too
         onnx.checker.check_model(model)
         return onnx.shape_inference.infer_shapes(model, strict_mode=True)
     except Exception as error:  # protobuf, the checker and the file system each have their own

@@ -1,6 +1,7 @@
 """ONNX models as PyTorch writes them: outputs equal onnxruntime's, refusals in one sentence."""
 
 import builtins
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ ort = pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from autotiny.errors import InputError  # noqa: E402
-from autotiny.readers.model_file import read_model_file  # noqa: E402
+from autotiny.readers.model_file import fingerprint_of, read_model_file  # noqa: E402
 from autotiny.training.forward import logits  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -165,11 +166,19 @@ def test_what_pytorch_exports_is_read(tmp_path):
         nn.Linear(4, 3),
     ).eval()  # fmt: skip
     x = torch.randn(5, 1, 8, 8)
-    torch.onnx.export(model, x[:1], str(tmp_path / "m.onnx"))
-    read = read_model_file(tmp_path / "m.onnx")
-    ours = np.moveaxis(x.numpy(), 1, -1)
-    expected = model(x).detach().numpy()
-    np.testing.assert_allclose(logits(read.network, read.weights, ours), expected, atol=1e-4)
+    expected, ours = model(x).detach().numpy(), np.moveaxis(x.numpy(), 1, -1)
+    for options in ({"dynamo": True}, {"dynamo": False, "opset_version": 17}):
+        path = tmp_path / f"{options['dynamo']}.onnx"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's own
+            torch.onnx.export(model, (x[:1],), str(path), **options)
+        read = read_model_file(path)
+        found = logits(read.network, read.weights, ours)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        before = fingerprint_of(path)
+        if (tmp_path / f"{path.name}.data").is_file():
+            (tmp_path / f"{path.name}.data").write_bytes(b"other")
+            assert fingerprint_of(path) != before
 
 
 def elu():
