@@ -33,7 +33,8 @@ def test_built_in_space(name):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1e-4", 1e-4), ("1E5", 1e5), ("-2.5e3", -2500.0), (".5e1", 5.0), ("1.e2", 100.0),
-     ("3", 3), ("0.5", 0.5), ("true", True), ("'1e-4'", "1e-4"), ("1e", "1e"), ("e-4", "e-4"),
+     ("2e535b", "2e535b"), ("1e5f", "1e5f"), ("3", 3), ("0.5", 0.5),
+     ("true", True), ("'1e-4'", "1e-4"), ("1e", "1e"), ("e-4", "e-4"),
      ("", None), ("[1e-4, 2]", [1e-4, 2])],
 )  # fmt: skip
 def test_yaml_numbers(text, value):
