@@ -18,6 +18,7 @@ from autotiny.networks.layers import (
     Pool2D,
     PRelu,
     Reshape,
+    Subtract,
     ZeroPad2D,
 )
 from autotiny.tasks._base import Split
@@ -132,7 +133,8 @@ class _Sketch:
         self.add(Conv2D, self._draw(self._channels), window)
         self.add(Conv2D, self.shapes[start][-1], window, activation="linear", batch_norm=norm)
         pair = self._draw(st.permutations([start, self.current]))
-        self.add(Add, inputs=tuple(pair), activation=self._draw(_activations))
+        kind = self._draw(st.sampled_from([Add, Subtract]))
+        self.add(kind, inputs=tuple(pair), activation=self._draw(_activations))
 
     def _squeeze(self):
         start = self.current

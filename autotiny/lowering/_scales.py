@@ -27,6 +27,7 @@ from autotiny.networks.layers import (
     PRelu,
     Reshape,
     Softmax,
+    Subtract,
     WeightLayer,
     ZeroPad2D,
 )
@@ -38,6 +39,7 @@ RULES: Mapping[type[Layer], Literal["own", "input", "all"]] = {
     DepthwiseConv2D: "own",
     Dense: "own",
     Add: "own",
+    Subtract: "own",
     Multiply: "own",
     Activation: "own",
     PRelu: "own",

@@ -26,6 +26,7 @@ from autotiny.networks.layers import (
     Reshape,
     Shape,
     Softmax,
+    Subtract,
     ZeroPad2D,
 )
 
@@ -142,6 +143,12 @@ def _add(layer: Add, before: Sequence[Shape], weights: Weights) -> Operator:
     return Operator(_CODES.ADD, (_OPTIONS.AddOptions, options))
 
 
+def _subtract(layer: Subtract, before: Sequence[Shape], weights: Weights) -> Operator:
+    options = schema.SubOptionsT()
+    options.fusedActivationFunction = _FUSED[layer.activation]
+    return Operator(_CODES.SUB, (_OPTIONS.SubOptions, options))
+
+
 def _multiply(layer: Multiply, before: Sequence[Shape], weights: Weights) -> Operator:
     options = schema.MulOptionsT()
     options.fusedActivationFunction = _FUSED[layer.activation]
@@ -197,6 +204,7 @@ WRITERS: dict[type[Layer], Callable[[Any, Sequence[Shape], Weights], Operator]] 
     Dense: _dense,
     Pool2D: _pool2d,
     Add: _add,
+    Subtract: _subtract,
     Multiply: _multiply,
     Concatenate: _concatenate,
     ZeroPad2D: _zero_pad2d,

@@ -14,6 +14,7 @@ from autotiny.networks.layers import (
     Padding,
     Pool2D,
     PRelu,
+    Subtract,
     ZeroPad2D,
 )
 from autotiny.readers import _activations
@@ -136,7 +137,7 @@ def _together(reader: KerasReader, inputs: Sequence[KerasValue]) -> list[str]:
     ]
 
 
-def _merge(kind: type[Add] | type[Multiply]) -> Handler:
+def _merge(kind: type[Add] | type[Subtract] | type[Multiply]) -> Handler:
     def handle(reader: KerasReader, layer: Any, inputs: Sequence[KerasValue]) -> KerasValue:
         tensors = _together(reader, inputs)
         shape = max((value.shape for value in inputs), key=lambda s: (len(s), math.prod(s)))
@@ -180,6 +181,7 @@ OTHERS: dict[str, Handler] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Add": _merge(Add),
+    "Subtract": _merge(Subtract),
     "Multiply": _merge(Multiply),
     "Concatenate": _concatenate,
 }

@@ -8,7 +8,15 @@ import numpy as np
 
 from autotiny.networks.affine import Affine
 from autotiny.networks.batch_norm import EPSILON
-from autotiny.networks.layers import Add, Conv2D, Dense, DepthwiseConv2D, Layer, Multiply
+from autotiny.networks.layers import (
+    Add,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Layer,
+    Multiply,
+    Subtract,
+)
 from autotiny.readers._onnx_reader import (
     Array,
     Handler,
@@ -127,7 +135,9 @@ def _affine(reader: OnnxReader, node: Any, value: OnnxValue, scale: Any, shift: 
     )
 
 
-def _joined(reader: OnnxReader, node: Any, kind: type[Add] | type[Multiply]) -> OnnxValue:
+def _joined(
+    reader: OnnxReader, node: Any, kind: type[Add] | type[Subtract] | type[Multiply]
+) -> OnnxValue:
     first, second = reader.value(node), reader.value(node, 1)
     flat = len(first.shape) == len(second.shape) == 1
     tensors = [v.tensor if flat else reader.plane(v) for v in (first, second)]
@@ -156,9 +166,12 @@ def _mul(reader: OnnxReader, node: Any, fields: dict[str, Any]) -> OnnxValue:
 
 
 def _sub(reader: OnnxReader, node: Any, fields: dict[str, Any]) -> OnnxValue:
-    value, constant = reader.value(node), reader.constant(node, 1)
-    assert constant is not None
-    return _affine(reader, node, value, 1.0, -_by_channel(reader, node, value, constant))
+    value, constant = _pair(reader, node)
+    if constant is None:
+        return _joined(reader, node, Subtract)
+    sign = -1.0 if reader.is_constant(node, 0) else 1.0  # constant - x, or x - constant
+    shift = -sign * _by_channel(reader, node, value, constant)
+    return _affine(reader, node, value, sign, shift)
 
 
 def _div(reader: OnnxReader, node: Any, fields: dict[str, Any]) -> OnnxValue:

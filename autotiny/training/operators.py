@@ -21,6 +21,7 @@ from autotiny.networks.layers import (
     Reshape,
     Shape,
     Softmax,
+    Subtract,
     WeightLayer,
     ZeroPad2D,
 )
@@ -177,6 +178,7 @@ OPERATORS: dict[type[Layer], Callable[..., Any]] = {
     Dense: _dense,
     Pool2D: _pool2d,
     Add: lambda this, layer, a, b: a + b,
+    Subtract: lambda this, layer, a, b: a - b,
     Multiply: lambda this, layer, a, b: a * b,
     Concatenate: lambda this, layer, *inputs: this.tf.concat(inputs, -1),
     ZeroPad2D: _zero_pad2d,

@@ -29,6 +29,7 @@ from autotiny.networks.layers import (
     PRelu,
     Reshape,
     Softmax,
+    Subtract,
     ZeroPad2D,
 )
 from autotiny.runtimes import get_runtime
@@ -69,6 +70,7 @@ SAMPLES = {
         one(Pool2D("x", "average", inputs=(INPUT,))),
     ],
     Add: [two(Add("x", inputs=("c", INPUT), activation="relu"))],
+    Subtract: [two(Subtract("x", inputs=(INPUT, "c"), activation="relu6"))],
     Multiply: [
         two(Multiply("x", inputs=("c", INPUT))),
         Network(

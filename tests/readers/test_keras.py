@@ -176,6 +176,7 @@ def squeeze(k: Any) -> Any:
     x = layers.Multiply()([x, gate])
     x = layers.PReLU()(x)
     x = layers.Add()([x, layers.PReLU(shared_axes=[1, 2])(x)])
+    x = layers.Subtract()([x, layers.ReLU()(x)])
     pooled = layers.GlobalAveragePooling2D()(x)
     x = layers.Concatenate()([pooled, layers.GlobalMaxPooling2D()(x)])
     return k.Model(source, layers.Dense(3)(x))

@@ -134,6 +134,10 @@ def scaled():
     g = Graph(3, 6, 6)
     g.add("Sub", g.top, g.weight(3, 1, 1))
     g.add("Div", g.top, g.weight(values=np.array([[[2.0]], [[0.5]], [[1.5]]])))
+    g.add("Sub", g.weight(3, 1, 1), g.top)
+    start = g.top
+    g.conv(3, 3, (3, 3), pads=[1, 1, 1, 1])
+    g.add("Sub", start, g.top)
     g.conv(3, 4, (3, 3))
     g.add("Relu")
     g.add("Reshape", g.top, g.weight(values=[0, -1]))

@@ -27,6 +27,7 @@ from autotiny.networks.layers.multiply import Multiply
 from autotiny.networks.layers.pool2d import Pool2D
 from autotiny.networks.layers.reshape import Flatten, Reshape
 from autotiny.networks.layers.softmax import Softmax
+from autotiny.networks.layers.subtract import Subtract
 from autotiny.networks.layers.zero_pad2d import ZeroPad2D
 
 #: Every kind, by the name that stored networks call it.
@@ -38,6 +39,7 @@ LAYERS: dict[str, type[Layer]] = {
         Dense,
         Pool2D,
         Add,
+        Subtract,
         Multiply,
         Concatenate,
         ZeroPad2D,
@@ -72,6 +74,7 @@ __all__ = [
     "Reshape",
     "Shape",
     "Softmax",
+    "Subtract",
     "WeightLayer",
     "ZeroPad2D",
     "flattened",
