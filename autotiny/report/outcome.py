@@ -27,7 +27,7 @@ def outcome_parts(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[Gr
         for title in columns:
             table.add_column(title.replace("_", " "), justify="right")
         for name in names:
-            table.add_row(name, *(_share(column.get(name)) for column in columns.values()))
+            table.add_row(name, *(_number(column.get(name)) for column in columns.values()))
         yield table
     single = {k: v for k, v in facts.items() if isinstance(v, int | float)}
     if single:
@@ -35,7 +35,7 @@ def outcome_parts(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[Gr
         table.add_column("")
         table.add_column("value", justify="right")
         for key, value in single.items():
-            table.add_row(key.replace("_", " "), _share(value))
+            table.add_row(key.replace("_", " "), _number(value))
         yield table
 
 
@@ -54,4 +54,8 @@ def _confusion(
 
 
 def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
