@@ -1,5 +1,6 @@
 """What firmware does with a model's outputs, by the kind of task."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,31 @@ class Meaning:
     plural: str
     threshold: float | None = None
     threshold_of: str = ""
+
+
+@dataclass(frozen=True)
+class ValueUnit:
+    """How a real value is printed by firmware that prints integers.
+
+    Attributes:
+        per: Integers per one, as C writes it.
+        suffix: What follows the integer.
+    """
+
+    per: str
+    suffix: str
+
+
+def value_unit(scale: float) -> ValueUnit:
+    """Return the largest power of ten that no step of an output's scale is lost in.
+
+    An output is at most 255 steps from zero, so that the integer is below 2,551.
+    """
+    digits = math.ceil(-math.log10(scale))
+    if digits == 0:
+        return ValueUnit("1.0", "")
+    power = f"{10 ** abs(digits)}"
+    return ValueUnit(f"1e{digits}", f"/{power}" if digits > 0 else f" x {power}")
 
 
 def meaning_of(request: BundleRequest, interface: Interface) -> Meaning:

@@ -20,7 +20,7 @@ from autotiny.export._c_source import (
 from autotiny.export._golden import GoldenVectors
 from autotiny.export._interface import Interface
 from autotiny.export._manifest import package_versions
-from autotiny.export._meaning import meaning_of
+from autotiny.export._meaning import meaning_of, value_unit
 from autotiny.export._request import BundleRequest
 from autotiny.resources import resource_dir
 
@@ -99,6 +99,7 @@ def _values(request: BundleRequest, interface: Interface, golden: GoldenVectors)
         "meaning": meaning.template,
         "noun": meaning.noun,
         "plural": meaning.plural,
+        "value_unit": value_unit(interface.output.scale),
         "threshold": meaning.threshold,
         "threshold_of": meaning.threshold_of,
         "cortex_m": cortex_m(request.target.core),

@@ -26,8 +26,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("ecosystem", ECOSYSTEMS)
 
 
-def dense_model(*, seed: int = 0, side: int = 4, largest: int = 127) -> bytes:
-    """RESHAPE, FULLY_CONNECTED and SOFTMAX: (1, side, side, 1) int8 in, (1, 3) int8 out."""
+def dense_model(
+    *, seed: int = 0, side: int = 4, largest: int = 127, outputs: int = 3, last: str = "SOFTMAX"
+) -> bytes:
+    """RESHAPE, FULLY_CONNECTED and SOFTMAX: (1, side, side, 1) int8 in, (1, outputs) int8 out.
+
+    ``last`` may be LOGISTIC, or empty for logits.
+    """
     size = side * side
     rng = np.random.default_rng(seed)
     ops, types, options = schema.BuiltinOperator, schema.TensorType, schema.BuiltinOptions
@@ -62,19 +67,28 @@ def dense_model(*, seed: int = 0, side: int = 4, largest: int = 127) -> bytes:
     source = tensor("input", (1, side, side, 1), types.INT8, 1 / 255, -128)
     shape = tensor("shape", (2,), types.INT32, data=np.array([1, size], np.int32))
     flat = tensor("flat", (1, size), types.INT8, 1 / 255, -128)
-    kernel = rng.integers(-largest, largest + 1, (3, size)).astype(np.int8)
-    weights = tensor("kernel", (3, size), types.INT8, 0.02, data=kernel)
-    bias = tensor("bias", (3,), types.INT32, 0.02 / 255, data=np.array([5, -9, 30], np.int32))
-    logits = tensor("logits", (1, 3), types.INT8, 0.05, 4)
-    scores = tensor("scores", (1, 3), types.INT8, 1 / 256, -128)
+    kernel = rng.integers(-largest, largest + 1, (outputs, size)).astype(np.int8)
+    weights = tensor("kernel", (outputs, size), types.INT8, 0.02, data=kernel)
+    bias = tensor(
+        "bias",
+        (outputs,),
+        types.INT32,
+        0.02 / 255,
+        data=np.resize([5, -9, 30], outputs).astype(np.int32),
+    )
+    logits = tensor("logits", (1, outputs), types.INT8, 0.05, 4)
     reshape, softmax = schema.ReshapeOptionsT(), schema.SoftmaxOptionsT()
     reshape.newShape, softmax.beta = [1, size], 1.0
     operator(ops.RESHAPE, [source, shape], flat, options.ReshapeOptions, reshape)
     fully_connected = schema.FullyConnectedOptionsT()
     inputs = [flat, weights, bias]
     operator(ops.FULLY_CONNECTED, inputs, logits, options.FullyConnectedOptions, fully_connected)
-    operator(ops.SOFTMAX, [logits], scores, options.SoftmaxOptions, softmax)
-    graph.inputs, graph.outputs = [source], [scores]
+    result = logits
+    if last:
+        result = tensor("scores", (1, outputs), types.INT8, 1 / 256, -128)
+        kind = (options.SoftmaxOptions, softmax) if last == "SOFTMAX" else (options.NONE, None)
+        operator(getattr(ops, last), [logits], result, *kind)
+    graph.inputs, graph.outputs = [source], [result]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
@@ -89,10 +103,12 @@ def with_look_up_table(model: bytes) -> bytes:
     return bytes(compression.compress(model, [entry]))
 
 
-def make_request(ecosystem: str = "generic", *, side: int = 4, **changes) -> BundleRequest:
+def make_request(
+    ecosystem: str = "generic", *, side: int = 4, packs: bytes | None = None, **changes
+) -> BundleRequest:
     """Return a request for a model as the runtime packs it, with some attributes changed."""
     rng = np.random.default_rng(1)
-    model, runtime = dense_model(), TflmRuntime()
+    model, runtime = packs or dense_model(), TflmRuntime()
     target = ecosystem_target(ecosystem if ecosystem in ECOSYSTEMS else "generic", Target())
     packed = runtime.pack(model, target)
     values = {

@@ -16,5 +16,6 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddQuantize() { return kTfLiteOk; }
   TfLiteStatus AddReshape() { return kTfLiteOk; }
   TfLiteStatus AddSoftmax() { return kTfLiteOk; }
+  TfLiteStatus AddLogistic() { return kTfLiteOk; }
 };
 }  // namespace tflite
