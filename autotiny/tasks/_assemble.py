@@ -21,6 +21,8 @@ from autotiny.user_code import one_line
 Pair = tuple[ArrayLike, ArrayLike | None]
 #: Of all samples, what each split that was not given takes.
 HELD_OUT = 0.2
+#: Spreads of real values that differ by more leave the least of them about 4 of 256 steps.
+_UNEVEN = 20.0
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,30 @@ def checked_task(
         split: _as_split(f"{name}: x_{split}", x, found.targets[split], layout)
         for split, x in features.items()
     }
-    splits = _complete(name, splits, seed, classes=found.kind == "classification")
+    splits = _complete(name, splits, seed, found.kind)
     goal = _goal(name, options, KINDS[found.kind], splits)
     told = [found.told]
     if options.layout is None and features["train"].ndim == 3:
         told.append(f"layout {layout}, inferred from shape {features['train'].shape[1:]}")
+    told.extend(_spreads(found, names))
     parts = (splits["train"], splits["val"], splits["test"])
     return Task(name, *parts, names, goal, layout, tuple(told))
+
+
+def _spreads(found: Labels, names: Sequence[str]) -> list[str]:
+    """Say when real values are of so different size that one int8 scale cannot hold them all."""
+    if found.kind != "regression":
+        return []
+    spread = found.targets["train"].std(axis=0)
+    small = float(spread.min())
+    if len(spread) < 2 or float(spread.max()) < _UNEVEN * small:
+        return []
+    least, most = names[int(spread.argmin())], names[int(spread.argmax())]
+    return [
+        f"values differ much in size (standard deviation {small:.3g} of {least}, "
+        f"{float(spread.max()):.3g} of {most}), and int8 outputs share one scale: "
+        f"{least} will be lost; divide each value by its standard deviation"
+    ]
 
 
 def told(task: Task, options: TaskOptions) -> Task:
@@ -173,18 +192,41 @@ def _as_split(where: str, x: Array, y: Array, layout: Layout) -> Split:
     return Split(arranged(features, layout), y)
 
 
-def _complete(name: str, splits: dict[str, Split], seed: int, *, classes: bool) -> dict[str, Split]:
-    """Split what is missing off the training data, each class in proportion if there are any."""
+def _complete(name: str, splits: dict[str, Split], seed: int, kind: str) -> dict[str, Split]:
+    """Split what is missing off the training data, each class in proportion if there are any.
+
+    Of anomaly detection, anomalies go to what is split off alone: training is on normal samples.
+    """
     missing = [split for split in ("val", "test") if split not in splits]
     if not missing:
         return splits
     train = splits["train"]
-    strata = train.y if classes else np.zeros(len(train), np.int64)
+    strata = train.y if kind == "classification" else np.zeros(len(train), np.int64)
+    anomalies = np.flatnonzero(train.y) if kind == "anomaly" else np.empty(0, np.int64)
+    if len(anomalies):
+        return splits | _without_anomalies(name, train, anomalies, missing, seed)
     share = HELD_OUT * sum(map(len, splits.values())) / len(train)
     require(f"{name}: y_train", rules.classes_can_be_split, strata, share, len(missing))
     parts = stratified_parts(strata, share, len(missing), seed)
     cut = [Split(train.x[part], train.y[part]) for part in parts]
     return splits | dict(zip(["train", *missing], cut, strict=True))
+
+
+def _without_anomalies(
+    name: str, train: Split, anomalies: Array, missing: Sequence[str], seed: int
+) -> dict[str, Split]:
+    """Return the parts of samples some of which are anomalies; those are dealt out evenly."""
+    normal = np.flatnonzero(train.y == 0)
+    if not len(normal):
+        raise InputError(f"{name}: y_train: Anomaly detection needs normal samples; got none.")
+    require(f"{name}: y_train", rules.classes_can_be_split, train.y[normal], HELD_OUT, len(missing))
+    parts = stratified_parts(train.y[normal], HELD_OUT, len(missing), seed)
+    dealt = np.array_split(np.random.default_rng(seed).permutation(anomalies), len(missing))
+    made = {"train": Split(train.x[normal[parts[0]]], train.y[normal[parts[0]]])}
+    for split, part, odd in zip(missing, parts[1:], dealt, strict=True):
+        chosen = np.concatenate([normal[part], odd])
+        made[split] = Split(train.x[chosen], train.y[chosen])
+    return made
 
 
 def _goal(name: str, options: TaskOptions, kind: TaskKind, splits: Mapping[str, Split]) -> Goal:

@@ -16,6 +16,8 @@ _LARGEST_CLASS = 2**63 - 1
 _MOST_COUNTED = 10_000
 #: Whole floating-point labels of no more different values than this are taken for classes.
 _MOST_CLASSES = 64
+#: Texts that call a sample normal where a task is anomaly detection; any other is an anomaly.
+_NORMAL = frozenset({"normal", "ok", "okay", "good", "healthy"})
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,22 @@ def _infer(labels: Mapping[str, Array]) -> tuple[str, str]:
 
 
 def _texts(where: str, labels: Mapping[str, Array], kind: str | None) -> Labels:
-    if kind not in (None, "classification"):
+    if kind not in (None, "classification", "anomaly"):
         raise InputError(f"{where}: Labels of {kind} must be numbers; got texts.")
     texts = {s: np.char.decode(y) if y.dtype.kind == "S" else y for s, y in labels.items()}
     if any(y.ndim > 1 for y in texts.values()):
         raise InputError(f"{where}: Labels that are texts must have shape (n,): one a sample.")
     names = sorted(set(np.concatenate(list(texts.values())).tolist()))
+    if kind == "anomaly":
+        normal = [name for name in names if name.lower() in _NORMAL]
+        if not normal:
+            raise InputError(
+                f"{where}: Labels of anomaly must be 0 for normal samples and 1 for anomalies, or "
+                f"texts of which one is {', '.join(sorted(_NORMAL))}; got {', '.join(names[:5])}."
+            )
+        marked = {s: (~np.isin(y, normal)).astype(np.int64) for s, y in texts.items()}
+        told = f"anomaly, as told; {', '.join(normal)} is normal, every other label an anomaly"
+        return _anomalies(where, marked, told)
     numbers = {s: np.searchsorted(names, y).astype(np.int64) for s, y in texts.items()}
     told = "classification, inferred from text labels"
     return Labels("classification", numbers, tuple(names), told)
@@ -175,7 +187,7 @@ def _anomalies(where: str, labels: Mapping[str, Array], told: str) -> Labels:
                 f"{where}: y_{split}: Labels of anomaly must be 0 for normal samples and 1 for "
                 "anomalies."
             )
-    if labels["train"].any():
+    if labels["train"].any() and len(labels) > 1:
         raise InputError(
             f"{where}: y_train: Training samples of anomaly must be normal, label 0; "
             f"{int(labels['train'].sum())} are anomalies."

@@ -1,4 +1,4 @@
-"""Data from a NumPy archive: ``np.savez("data.npz", x_train=…, y_train=…)``."""
+"""Data from a NumPy archive: ``np.savez("data.npz", x=…, y=…)``."""
 
 import zipfile
 import zlib
@@ -24,15 +24,23 @@ _DAMAGE = (
 def load(path: str, seed: int, options: TaskOptions) -> Task:
     """Return the task in an npz file.
 
-    Keys: ``x_train`` and ``y_train``; optionally the same for ``val`` and ``test``, each pair on
-    its own (what is missing is split off the training data); optionally ``class_names``. Keys
-    that do not begin with ``x_`` or ``y_`` are ignored.
+    Keys: ``x_train`` and ``y_train``, or ``x`` and ``y`` alone; optionally the same for ``val``
+    and ``test``, each pair on its own (what is missing is split off the training data);
+    optionally ``class_names``. Keys that do not begin with ``x_`` or ``y_`` are ignored.
 
     Raises:
         InputError: If the file is missing, damaged, holds pickled objects or lacks a key, or
             the arrays break a rule.
     """
-    arrays = _read(path)
+    arrays, others = _read(path)
+    if not {"x_train", "y_train"} & set(arrays):
+        arrays = {{"x": "x_train", "y": "y_train"}.get(k, k): a for k, a in arrays.items()}
+    if "x_train" not in arrays:
+        present = ", ".join(sorted({*arrays, *others})) or "none"
+        raise InputError(
+            f"{path}: the samples must be in an array called x_train (or x), their labels in "
+            f"y_train (or y); got {present}."
+        )
     pairs = {split: _pair(path, arrays, split) for split in _SPLITS}
     train = pairs["train"]
     assert train is not None  # _pair refuses a missing training pair
@@ -48,7 +56,8 @@ def load(path: str, seed: int, options: TaskOptions) -> Task:
     )
 
 
-def _read(path: str) -> dict[str, NDArray[Any]]:
+def _read(path: str) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Return the arrays that count, and the names of the others."""
     try:
         # opened here because numpy leaves a file open whose archive turns out to be damaged
         with open(path, "rb") as file:
@@ -58,14 +67,16 @@ def _read(path: str) -> dict[str, NDArray[Any]]:
         raise InputError(f"Data file must be readable; got {path!r}: {reason}.") from error
 
 
-def _read_archive(path: str, file: BinaryIO) -> dict[str, NDArray[Any]]:
+def _read_archive(path: str, file: BinaryIO) -> tuple[dict[str, NDArray[Any]], list[str]]:
     if not zipfile.is_zipfile(file):
         raise InputError(f"{path}: the file must be an npz archive as numpy.savez writes it.")
     file.seek(0)
     try:
         with np.load(file, allow_pickle=False) as archive:
-            wanted = [k for k in archive.files if k[:2] in ("x_", "y_") or k == "class_names"]
-            return {key: _array(path, key, archive[key]) for key in wanted}
+            names = list(archive.files)
+            wanted = [k for k in names if k[:2] in ("x_", "y_") or k in ("class_names", "x", "y")]
+            others = [name for name in names if name not in wanted]
+            return {key: _array(path, key, archive[key]) for key in wanted}, others
     except _DAMAGE as error:
         if "Object arrays" in str(error):  # any other talk of pickles is a file of no known kind
             raise InputError(
@@ -94,7 +105,7 @@ def _pair(path: str, arrays: dict[str, NDArray[Any]], split: str) -> Pair | None
     for kind, array in zip("xy", pair, strict=True):
         # Training samples without any labels are normal ones of an anomaly detection.
         if array is None and (kind, split) != ("y", "train"):
-            present = ", ".join(sorted(arrays)) or "none of the known keys"
+            present = ", ".join(sorted(arrays))
             raise InputError(f"{path}: key {kind}_{split} must be present; got {present}.")
     x, y = pair
     assert x is not None

@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from autotiny.errors import InputError
+from autotiny.tasks import checked_task
+from autotiny.tasks._assemble import TaskOptions
 from autotiny.tasks.kinds import KINDS
 from autotiny.tasks.metrics import METRICS
 from autotiny.tensorflow_setup import prepare_tensorflow
@@ -103,3 +106,31 @@ def test_threshold_of_anomalies_parts_them_or_leaves_one_in_a_hundred():
     noisy = flat + RNG.normal(size=flat.shape).astype(np.float32)
     normal = kind.threshold(noisy, X, y * 0)
     assert 0 < (kind.values(noisy, X) > normal).sum() <= 1
+
+
+def test_anomalies_among_all_samples_go_to_what_is_split_off():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((100, 4), np.float32), np.array(["OK"] * 80 + ["broken"] * 12 + ["odd"] * 8)
+    order = rng.permutation(100)
+    options = TaskOptions(kind="anomaly")
+    task = checked_task("mine", (x[order], y[order]), seed=1, options=options)
+    assert [len(s) for s in (task.train, task.validation, task.test)] == [48, 26, 26]
+    assert [int(s.y.sum()) for s in (task.train, task.validation, task.test)] == [0, 10, 10]
+    assert "OK is normal" in task.told[0]
+    every = np.concatenate([s.x for s in (task.train, task.validation, task.test)])
+    assert len(np.unique(every, axis=0)) == 100
+    again = checked_task("mine", (x[order], y[order]), seed=1, options=options)
+    np.testing.assert_array_equal(again.test.x, task.test.x)
+
+
+def test_texts_that_call_nothing_normal_are_refused():
+    x, y = np.ones((20, 3), np.float32), np.array(["a", "b"] * 10)
+    with pytest.raises(InputError, match=r"one is good, .*; got a, b\."):
+        checked_task("mine", (x, y), seed=0, options=TaskOptions(kind="anomaly"))
+
+
+def test_values_of_very_different_size_are_told():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((50, 3), np.float32), rng.random((50, 2)) * (1000, 1)
+    assert "value1 will be lost" in checked_task("mine", (x, y), seed=0).told[-1]
+    assert len(checked_task("mine", (x, y / (1000, 1)), seed=0).told) == 1

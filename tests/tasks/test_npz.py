@@ -7,6 +7,7 @@ import pytest
 
 from autotiny.errors import InputError
 from autotiny.tasks import Task, load_task
+from autotiny.tasks._assemble import TaskOptions
 
 RNG = np.random.default_rng(0)
 X = RNG.random((60, 5)).astype(np.float32)
@@ -63,9 +64,9 @@ def test_compressed_archive_and_other_arrays_are_fine(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"y_train": Y}, "key x_train must be present; got y_train"),
-        ({"features": X}, "key x_train must be present; got none of the known keys"),
-        ({}, "key x_train must be present"),
+        ({"y_train": Y}, r"array called x_train \(or x\).*; got y_train"),
+        ({"features": X}, r"labels in y_train \(or y\); got features"),
+        ({}, "array called x_train .*; got none"),
         ({**TRAIN, "x_val": X}, "key y_val must be present; got x_train, x_val, y_train"),
         ({**TRAIN, "y_test": Y}, "key x_test must be present"),
         ({**TRAIN, "x_valid": X}, "names must be among x_train, .*; got x_valid"),
@@ -147,3 +148,20 @@ def test_no_damage_escapes(save):
         except InputError:
             refusals += 1
     assert refusals > 200
+
+
+def test_samples_and_labels_may_be_called_x_and_y(save):
+    short, long = (load_task(save(arrays), seed=3) for arrays in ({"x": X, "y": Y}, TRAIN))
+    np.testing.assert_array_equal(short.train.x, long.train.x)
+    np.testing.assert_array_equal(short.test.y, long.test.y)
+    assert load_task(save({"x": X}), seed=0).goal.kind.name == "anomaly"
+
+
+def test_short_names_beside_long_ones_are_refused(save):
+    refused(save({**TRAIN, "x": X}), "array names must be among x_train")
+
+
+def test_anomalies_in_a_training_split_beside_others_are_refused(save):
+    path = save({**TRAIN, "y_train": Y % 2, "x_test": X, "y_test": Y % 2})
+    with pytest.raises(InputError, match="must be normal, label 0; 20 are anomalies"):
+        load_task(path, seed=0, options=TaskOptions(kind="anomaly"))
