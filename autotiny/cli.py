@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
+from autotiny import cli_files
 from autotiny.cli_options import (
     AppFlash,
     AppRam,
     DeviceName,
     Flash,
+    Force,
     Format,
     Kernels,
     Latency,
-    ModelFile,
     Name,
+    Out,
     Plot,
     Ram,
     Trials,
@@ -30,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_files.app)
 
 
 def _version(value: bool) -> None:
@@ -252,7 +255,7 @@ def show(
 @app.command(epilog="Example: autotiny export digits-cnn --pick knee --target arduino --out fw")
 def export(
     name: Name,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
+    out: Out,
     trial: Annotated[int | None, typer.Option("--trial", help="Number of a trial.")] = None,
     pick: Annotated[
         str | None,
@@ -265,9 +268,7 @@ def export(
     ram: Ram = None,
     latency: Latency = None,
     device: DeviceName = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a bundle that is already there.")
-    ] = False,
+    force: Force = False,
     trust: Trust = False,
 ) -> int:
     """Write a model as .tflite, C array and firmware, proved bit for bit."""
@@ -276,82 +277,6 @@ def export(
 
     limits = Limits(flash, ram, latency=latency, device=device)
     return export_trial(name, trial, pick, target, limits, out, force, trust)
-
-
-@app.command(
-    epilog="Example: autotiny compress lstm.keras --data imu.npz --device stm32l4r5zi --out fw"
-)
-def compress(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", help="Keras model (.keras, .h5, SavedModel folder) or .tflite."
-        ),
-    ],
-    data: Annotated[str, typer.Option("--data", help="As for search: ranges and scores.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    target: Annotated[
-        str, typer.Option("--target", help="generic (C++ and CMake) or arduino (sketch).")
-    ] = "generic",
-    seed: Annotated[int, typer.Option("--seed", help="Of splits and of the samples used.")] = 0,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a bundle that is already there.")
-    ] = False,
-) -> int:
-    """Quantise, measure, prove and export a model as it is, without a search."""
-    from autotiny.commands._options import Limits
-    from autotiny.commands.compress import compress_model
-
-    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
-    return compress_model(model, data, limits, target, out, seed, force)
-
-
-@app.command(epilog="Example: autotiny check model.tflite --flash 256KB --ram 64KB")
-def check(
-    model: ModelFile,
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    output: Format = "table",
-) -> int:
-    """Say whether a model fits by more than the error, with a breakdown; else exit code 3."""
-    from autotiny.commands._options import Limits
-    from autotiny.commands.check import check_model
-
-    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
-    return check_model(model, limits, output)
-
-
-@app.command(epilog="Example: autotiny analyze model.tflite --device nrf52840 --plot arena.svg")
-def analyze(
-    model: ModelFile,
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    plot: Plot = None,
-    output: Format = "table",
-) -> int:
-    """Say what every byte and instruction of a model is for, layer by layer."""
-    from autotiny.commands._options import Limits
-    from autotiny.commands.analyze import analyze_model
-
-    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
-    return analyze_model(model, limits, plot, output)
 
 
 @app.command(epilog="Example: autotiny devices nrf52840")

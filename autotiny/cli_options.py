@@ -83,3 +83,17 @@ Trust = Annotated[
 ]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="Any TFLite file.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")]
+Core = Annotated[
+    str | None,
+    typer.Option(
+        "--core",
+        metavar="NAME",
+        help="Core to measure on, such as cortex-m0plus, cortex-m4 (default), cortex-m33, rv32imc.",
+    ),
+]
+Optimise = Annotated[
+    str, typer.Option("--optimise", metavar="FOR", help="size (default) or speed.")
+]
+CName = Annotated[str, typer.Option("--name", metavar="NAME", help="Prefix of all C names.")]

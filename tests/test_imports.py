@@ -11,7 +11,7 @@ ORDER = (
     "user_code", "tasks", "networks", "tflite", "readers", "lowering", "runtimes", "devices",
     "budget",
     "evaluation", "compression", "candidate", "training", "base_model", "pipeline", "export",
-    "conversion", "study", "report", "cli_options", "commands", "cli", "__main__",
+    "conversion", "study", "report", "cli_options", "commands", "cli_files", "cli", "__main__",
 )  # fmt: skip
 MOST_LINES, MEDIAN_LINES = 400, 150
 

@@ -10,7 +10,8 @@ from autotiny.export._request import (
     ecosystem_target,
     ecosystems,
 )
-from autotiny.export.bundle import check_replaceable, export_bundle
+from autotiny.export.bundle import export_bundle
+from autotiny.export.folder import check_replaceable
 
 __all__ = [
     "Agreement",

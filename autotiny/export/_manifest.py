@@ -11,6 +11,8 @@ import autotiny
 
 #: Marks a manifest.json as ours, so that ``force`` never replaces another program's folder.
 FORMAT = "autotiny-bundle/1"
+#: Of a folder that ``autotiny compile`` writes.
+ENGINE_FORMAT = "autotiny-engine/1"
 
 #: Packages whose version can change the bytes or the figures of a bundle.
 _PACKAGES = (
@@ -107,7 +109,7 @@ def is_bundle_manifest(text: str) -> bool:
         content = json.loads(text)
     except ValueError:
         return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+    return isinstance(content, dict) and content.get("format") in (FORMAT, ENGINE_FORMAT)
 
 
 def plain(value: Any) -> Any:

@@ -1,11 +1,7 @@
 """Writing a bundle: all of it, proved, or nothing."""
 
-import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +11,13 @@ from numpy.typing import NDArray
 from autotiny.errors import InputError
 from autotiny.export._golden import GoldenVectors, golden_vectors
 from autotiny.export._interface import Interface, read_interface
-from autotiny.export._manifest import Manifest, is_bundle_manifest, package_versions, plain
+from autotiny.export._manifest import Manifest, package_versions, plain
 from autotiny.export._meaning import meaning_of
 from autotiny.export._proof import compare_with_litert, prove
 from autotiny.export._render import render, sources_dir
 from autotiny.export._request import BundleRequest, check
+from autotiny.export.folder import MANIFEST, check_replaceable, new_folder, write_files
 from autotiny.tasks._base import Split
-
-_MANIFEST = "manifest.json"
 
 
 def export_bundle(request: BundleRequest, out: Path, *, force: bool = False) -> Manifest:
@@ -50,11 +45,11 @@ def export_bundle(request: BundleRequest, out: Path, *, force: bool = False) -> 
     interface = _checked_interface(request)
     golden = golden_vectors(request, interface)
     files = render(request, interface, golden)
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         _write(folder, files, request)
         prove(folder / sources_dir(request), request, golden)
         manifest = _manifest(folder, request, interface, golden)
-        (folder / _MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return manifest
 
 
@@ -73,69 +68,11 @@ def _checked_interface(request: BundleRequest) -> Interface:
     return interface
 
 
-def check_replaceable(out: Path, force: bool) -> None:
-    """Check that a bundle may be written to a folder, before anything takes time.
-
-    Raises:
-        InputError: If it exists and may not be replaced.
-    """
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"The output must be a folder; {out} is a file.")
-    if not force:
-        raise InputError(f"The output folder must not exist yet; {out} does (--force replaces it).")
-    if not any(out.iterdir()):
-        return
-    manifest = out / _MANIFEST
-    if not manifest.is_file() or not is_bundle_manifest(manifest.read_text("utf-8", "replace")):
-        raise InputError(f"Only a bundle or an empty folder is replaced; {out} is neither.")
-
-
-@contextlib.contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``out`` that takes its name if nothing goes wrong."""
-    created = [parent for parent in out.parents if not parent.exists()]
-    partial = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
-        folder = partial / "bundle"  # made by us, so that it has the user's permissions
-        folder.mkdir()
-        yield folder
-        _swap(folder, out, partial / "replaced")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(f"The output folder must be writable; {out}: {reason}.") from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
-        for parent in () if out.exists() else created:
-            with contextlib.suppress(OSError):  # not ours alone any more
-                parent.rmdir()
-
-
-def _swap(folder: Path, out: Path, aside: Path) -> None:
-    """Rename ``folder`` to ``out``; what was there is put back if that fails."""
-    replaces = out.exists()
-    if replaces:
-        os.rename(out, aside)
-    try:
-        os.rename(folder, out)
-    except OSError:
-        if replaces:
-            os.rename(aside, out)
-        raise
-
-
 def _write(folder: Path, files: dict[str, str], request: BundleRequest) -> None:
-    (folder / "model.tflite").write_bytes(request.model)
-    # What model_data.c holds, for tools that measure: `autotiny check` on it tells the true flash.
-    (folder / "image.tflite").write_bytes(request.image)
-    for path, text in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8", newline="\n")
+    # image.tflite is what model_data.c holds, for tools that measure: `autotiny check` on it tells
+    # the true flash.
+    models = {"model.tflite": request.model, "image.tflite": request.image}
+    write_files(folder, {**models, **files})
 
 
 def _manifest(

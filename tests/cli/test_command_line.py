@@ -15,7 +15,7 @@ HEAVY = {
     "ai_edge_quantizer", "sklearn", "scipy", "numpy", "joblib", "matplotlib", "sqlalchemy",
     "tensorflow_model_optimization",
 }  # fmt: skip
-COMMANDS = ("search", "resume", "studies", "spaces", "front", "show", "export", "check")
+COMMANDS = ("search", "resume", "studies", "spaces", "front", "show", "export", "check", "compile")
 
 
 def run(*arguments, **options):

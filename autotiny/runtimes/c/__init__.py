@@ -1,0 +1,1 @@
+"""Compiled C without an interpreter: a model becomes plain C99."""

@@ -1,0 +1,214 @@
+"""A program as C99: ``NAME.h`` and ``NAME.c``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import numpy as np
+
+from autotiny.runtimes.c.groups import Group, groups_of, numbers_of
+from autotiny.runtimes.c.kernels import KERNELS
+from autotiny.runtimes.c.memory import Plan, plan_memory
+from autotiny.runtimes.c.program import Integers, Program, Step
+
+Optimise = Literal["size", "speed"]
+_KERNELS = Path(__file__).parent / "kernels"
+_TEMPLATES = Path(__file__).parent / "templates"
+_PER_LINE = 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """The C code of a model.
+
+    Attributes:
+        name: Prefix of everything that it exports.
+        header: Contents of ``NAME.h``.
+        code: Contents of ``NAME.c``.
+        plan: Its memory plan.
+        program: What it does.
+    """
+
+    name: str
+    header: str
+    code: str
+    plan: Plan
+    program: Program
+
+
+@dataclass
+class _Constants:
+    """Arrays of constants while code is written: equal ones are written once."""
+
+    prefix: str
+    names: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def name_of(self, hint: str, ctype: str, values: Integers) -> str:
+        key = (ctype, values.astype(np.int64).tobytes())
+        if key not in self.names:
+            name = f"{self.prefix}{hint}"
+            self.names[key] = name
+            self.lines.append(_array(name, ctype, values))
+        return self.names[key]
+
+
+def generate(
+    program: Program,
+    name: str = "model",
+    *,
+    optimise: Optimise = "size",
+    told: Sequence[str] = (),
+) -> Source:
+    """Return the C code of a program.
+
+    Args:
+        program: The steps.
+        name: Prefix of everything that is exported, a C identifier.
+        optimise: ``size`` shares a kernel's function among its steps; ``speed`` writes one for
+            each, with all numbers in it.
+        told: Lines for the head of both files.
+    """
+    plan = plan_memory(program)
+    groups = groups_of(program, specialise=optimise == "speed")
+    prefix = f"{name}_"
+    constants = _Constants(prefix)
+    functions = [_function(group, prefix, constants) for group in groups]
+    called = {
+        place: (group, step)
+        for group in groups
+        for place, step in group.steps
+    }  # fmt: skip
+    calls = [_call(*called[place], place, plan, prefix) for place in sorted(called)]
+    structures = [_structure(group, prefix, constants) for group in groups if group.shared]
+    templates = environment()
+    values = {
+        "name": name, "NAME": name.upper(), "p": prefix, "told": told, "plan": plan,
+        "program": program, "constants": constants.lines, "structures": structures,
+        "functions": [text for text, _ in functions],
+        "helpers": templates.get_template("common.c.j2").render(
+            p=prefix, needs=_helpers(set().union(*(needs for _, needs in functions)))
+        ),
+        "calls": calls,
+        "memory": any(group.kernel in ("copy", "pad") for group in groups),
+    }  # fmt: skip
+    return Source(
+        name,
+        templates.get_template("model.h.j2").render(values),
+        templates.get_template("model.c.j2").render(values),
+        plan,
+        program,
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Return what renders templates of C code."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([_KERNELS, _TEMPLATES]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the result is C
+    )
+    made.filters["c_float"] = _c_float
+    return made
+
+
+def _c_float(value: float) -> str:
+    """Return a C literal that is exactly this single-precision number."""
+    text = f"{np.float32(value):.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, set[str]]:
+    """Return the text of a group's function, and the helpers that it calls."""
+    kernel, needs = KERNELS[group.kernel], set(KERNELS[group.kernel].needs)
+    rescale = prefix
+    if kernel.shifts:
+        least = min(_least_shifts(group, kernel.shifts))
+        chosen = "scaled" if least >= 1 else "scaled_any"
+        needs.add(chosen)
+        rescale += chosen
+    first = group.steps[0][1]
+    arrays = {
+        key: f"l->{key}"
+        if group.shared
+        else constants.name_of(f"{group.name}_{key}", ctype, first.arrays[key])
+        for key, ctype in group.arrays.items()
+    }
+    fields = {key: str(value) for key, value in group.constants.items()}
+    fields |= {key: f"l->{key}" for key in group.fields}
+    flash = f"{prefix.upper()}FLASH"
+    shared = f"const {flash} struct {prefix}{group.name} *l, " if group.shared else ""
+    values = {
+        "name": prefix + group.name, "p": prefix, "layer": shared, "FLASH": flash,
+        "f": {key: _signed(value) for key, value in fields.items()},
+        "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
+        "rescale": rescale,
+    }  # fmt: skip
+    return environment().get_template(f"{group.kernel}.c.j2").render(values), needs
+
+
+class _Optional(dict[str, Any]):
+    """What templates ask for by name; None for what is not there."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _signed(value: str) -> str:
+    return f"({value})" if value.startswith("-") else value
+
+
+def _least_shifts(group: Group, names: Sequence[str]) -> list[int]:
+    return [
+        int(np.min(step.arrays[name])) if name in step.arrays else step.numbers[name]
+        for _, step in group.steps
+        for name in names
+        if name in step.arrays or name in step.numbers
+    ]
+
+
+def _helpers(needs: set[str]) -> set[str]:
+    calls = {"scaled": {"high"}, "scaled_any": {"high", "halved"}, "reciprocal": {"high"}}
+    return needs.union(*(calls.get(need, set()) for need in needs))
+
+
+def _structure(group: Group, prefix: str, constants: _Constants) -> str:
+    """Return a group's structure and one constant of it for each step."""
+    flash = f"const {prefix.upper()}FLASH"
+    lines = [f"struct {prefix}{group.name} {{"]
+    lines += [f"  {flash} {ctype} *{key};" for key, ctype in group.arrays.items()]
+    lines += [f"  {ctype} {key};" for key, ctype in group.fields.items()]
+    lines.append("};")
+    for place, step in group.steps:
+        parts = [
+            constants.name_of(f"{group.name}_{key}_{place}", ctype, step.arrays[key])
+            for key, ctype in group.arrays.items()
+        ]
+        parts += [str(value) for value in numbers_of(group, step).values()]
+        name = f"{prefix}step_{place}"
+        lines.append(f"static {flash} struct {prefix}{group.name} {name} = {{{', '.join(parts)}}};")
+    return "\n".join(lines)
+
+
+def _call(group: Group, step: Step, place: int, plan: Plan, prefix: str) -> str:
+    where = [f"work + {plan.offsets[slot]}" for slot in (*step.inputs, step.output)]
+    first = [f"&{prefix}step_{place}"] if group.shared else []
+    return f"{prefix}{group.name}({', '.join(first + where)});"
+
+
+def _array(name: str, ctype: str, values: Integers) -> str:
+    numbers = [str(int(value)) for value in values.ravel()]
+    if ctype == "uint32_t":
+        numbers = [f"{number}u" for number in numbers]
+    if ctype == "int32_t":
+        numbers = ["(-2147483647 - 1)" if n == "-2147483648" else n for n in numbers]
+    rows = [
+        "  " + ", ".join(numbers[i : i + _PER_LINE]) + ","
+        for i in range(0, len(numbers), _PER_LINE)
+    ]
+    return f"static const @FLASH@ {ctype} {name}[{len(numbers)}] = {{\n" + "\n".join(rows) + "\n};"

@@ -1,0 +1,226 @@
+"""From a .tflite file to proved C code with its figures."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import AutotinyError, InputError
+from autotiny.runtimes.c.codegen import Optimise, Source, generate
+from autotiny.runtimes.c.groups import constant_bytes, groups_of
+from autotiny.runtimes.c.host import host_compiler, run_on_host
+from autotiny.runtimes.c.measure.compiler import (
+    EXTRA,
+    compile_for,
+    compiler_is_installed,
+    compiler_version,
+)
+from autotiny.runtimes.c.measure.cores import CORES, Core, core_of
+from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
+from autotiny.runtimes.c.program import Program
+from autotiny.runtimes.c.project import Golden, project_files
+from autotiny.runtimes.c.reading import read_program
+from autotiny.runtimes.tflm.interpreter import outputs
+
+_SAMPLES, _GOLDEN, _GOLDEN_BYTES = 64, 8, 16 * 1024
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+_KEYWORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "main",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model's C code, its figures and what proved it.
+
+    Attributes:
+        source: The code.
+        files: The project, path to contents.
+        facts: Figures for programs; None where one is not known.
+        sentences: The same for people.
+    """
+
+    source: Source
+    files: Mapping[str, str]
+    facts: Mapping[str, Any]
+    sentences: tuple[str, ...]
+
+
+def checked_name(name: str) -> str:
+    """Return the value of ``--name``.
+
+    Raises:
+        InputError: If it is no C identifier.
+    """
+    if _NAME.fullmatch(name) and name not in _KEYWORDS:
+        return name
+    raise InputError(
+        "--name must be a C identifier of letters, digits and underscores that begins with a "
+        f"letter, 41 at the most, and no keyword; got {name!r}."
+    )
+
+
+def checked_core(name: str) -> Core:
+    """Return the core that code is measured for.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if (found := core_of(name)) is not None:
+        return found
+    raise InputError(f"A core must be one of {', '.join(CORES)}; got {name!r}.")
+
+
+def build_engine(
+    data: bytes, name: str, optimise: Optimise, core: Core, *, title: str, seed: int = 0
+) -> Engine:
+    """Return the C code of a model, compared bit for bit with TFLM where it can be run.
+
+    Args:
+        data: A .tflite file, whoever made it.
+        name: Prefix of everything that the code exports.
+        optimise: What for.
+        core: Which core it is measured on.
+        title: What the model is called.
+        seed: Of the random inputs that are compared.
+
+    Raises:
+        InputError: If the file is no sound model.
+        UnsupportedModelError: If the runtime cannot run it.
+        AutotinyError: If the code does not do what TFLM does.
+    """
+    program = read_program(data)
+    source = generate(program, name, optimise=optimise, told=(f"From {_plain(title)}.",))
+    inputs = _samples(program, seed)
+    wanted = outputs(data, inputs)
+    proofs = _prove_on_host(source, inputs, wanted)
+    facts: dict[str, Any] = {
+        "name": name, "optimise": optimise, "core": core.name, "macs": program.macs,
+        "work_bytes": source.plan.size,
+        "constant_bytes": constant_bytes(groups_of(program, specialise=optimise == "speed")),
+        "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
+        "instructions": None, "compiler": None,
+    }  # fmt: skip
+    if compiler_is_installed():
+        linked = compile_for(source, core, optimise)
+        facts |= {
+            "compiler": compiler_version(), "code_bytes": linked.code_bytes,
+            "constant_bytes": linked.constant_bytes, "flash_bytes": linked.flash_bytes,
+        }  # fmt: skip
+        if emulator_is_installed() and core.emulator is not None:
+            few = inputs[:2].reshape(2, -1)
+            emulated = emulate(linked, source, core, few)
+            _compare(emulated.outputs, wanted[:2], f"the emulated {core.name}")
+            proofs.append(f"2 inputs on the emulated {core.name}")
+            facts |= {
+                "stack_bytes": emulated.stack_bytes,
+                "ram_bytes": source.plan.size + emulated.stack_bytes,
+                "instructions": emulated.instructions,
+            }
+    facts["proved"] = proofs
+    told = _sentences(facts)
+    count = max(1, min(_GOLDEN, _GOLDEN_BYTES // (inputs[0].size + wanted[0].size)))
+    golden = Golden(inputs[:count], wanted[:count])
+    files = project_files(source, golden, figures=told, title=_plain(title))
+    return Engine(source, files, facts, told)
+
+
+def _samples(program: Program, seed: int) -> NDArray[np.int8]:
+    shape = (_SAMPLES, *program.input.shape[1:])
+    return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
+
+
+def _prove_on_host(source: Source, inputs: NDArray[np.int8], wanted: NDArray[np.int8]) -> list[str]:
+    compiler = host_compiler()
+    if compiler is None:
+        return []
+    _compare(run_on_host(source, inputs, compiler=compiler), wanted, "this computer")
+    return [f"{len(inputs)} inputs on this computer"]
+
+
+def _compare(got: NDArray[np.int8], wanted: NDArray[np.int8], where: str) -> None:
+    differing = int((got != wanted.reshape(got.shape)).any(axis=1).sum())
+    if differing:
+        raise AutotinyError(
+            f"The C code does not give TFLM's outputs on {where}: {differing} of {len(got)} differ."
+            " Please report the model."
+        )
+
+
+def _sentences(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the figures as a person reads them, each with its origin."""
+    core, made = facts["core"], f"optimised for {facts['optimise']}"
+    lines = []
+    if facts["flash_bytes"] is None:
+        lines.append(
+            f"flash: {facts['constant_bytes']:,} B of constants (exact) and code that is not "
+            f"measured here: pip install '{EXTRA}'"
+        )
+    else:
+        lines.append(
+            f"flash: {facts['flash_bytes']:,} B (measured: {facts['code_bytes']:,} B of code, "
+            f"{facts['constant_bytes']:,} B of constants; {core}, {made}, {facts['compiler']})"
+        )
+    if facts["ram_bytes"] is None:
+        lines.append(f"RAM: {facts['work_bytes']:,} B (exact) and a stack that is not measured")
+    else:
+        lines.append(
+            f"RAM: {facts['ram_bytes']:,} B (measured: {facts['work_bytes']:,} B of activations, "
+            f"{facts['stack_bytes']:,} B of stack)"
+        )
+    if facts["instructions"] is not None:
+        lines.append(
+            f"{facts['instructions']:,} instructions an inference (counted on an emulated {core}), "
+            f"{facts['macs']:,} multiply-accumulates"
+        )
+    if facts["proved"]:
+        lines.append(
+            "outputs are TensorFlow Lite Micro's, bit for bit: " + ", ".join(facts["proved"])
+        )
+    else:
+        lines.append("outputs were not compared: there is no C compiler here; run the self-test")
+    return tuple(lines)
+
+
+def _plain(title: str) -> str:
+    """Return a title that no comment ends at."""
+    return "".join(c if c.isprintable() else "?" for c in title).replace("*/", "* /")

@@ -1,0 +1,147 @@
+"""Steps of one kernel as one C function: it holds what they share, fields hold the rest."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+
+from autotiny.runtimes.c.kernels import KERNELS
+from autotiny.runtimes.c.program import Integers, Program, Step
+
+#: C types of integers, smallest first.
+_TYPES = (
+    ("uint8_t", 0, 2**8 - 1), ("int8_t", -(2**7), 2**7 - 1), ("uint16_t", 0, 2**16 - 1),
+    ("int16_t", -(2**15), 2**15 - 1), ("int32_t", -(2**31), 2**31 - 1), ("uint32_t", 0, 2**32 - 1),
+)  # fmt: skip
+_BYTES = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "int32_t": 4, "uint32_t": 4}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps that one C function does.
+
+    Attributes:
+        name: Of the function.
+        kernel: Name of its template.
+        steps: The steps, as they are written; places in the program beside them.
+    """
+
+    name: str
+    kernel: str
+    steps: tuple[tuple[int, Step], ...]
+
+    @cached_property
+    def constants(self) -> dict[str, int]:
+        """Numbers that all steps share."""
+        first = self.steps[0][1].numbers
+        return {
+            key: value
+            for key, value in first.items()
+            if all(step.numbers[key] == value for _, step in self.steps)
+        }
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Numbers in which steps differ, with their C types, largest types first."""
+        every = {
+            key: [step.numbers[key] for _, step in self.steps]
+            for key in self.steps[0][1].numbers
+            if key not in self.constants
+        }
+        types = {key: smallest_type(values) for key, values in every.items()}
+        return dict(sorted(types.items(), key=lambda item: -_BYTES[item[1]]))
+
+    @cached_property
+    def arrays(self) -> dict[str, str]:
+        """Arrays of the steps, with the C types of their elements."""
+        names = self.steps[0][1].arrays
+        return {
+            key: smallest_type(
+                [
+                    int(bound)
+                    for _, step in self.steps
+                    for bound in (step.arrays[key].min(), step.arrays[key].max())
+                ],
+                signed=step_is_signed(self.steps[0][1].arrays[key]),
+            )
+            for key in names
+        }
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is called for several steps, and so is given a structure."""
+        return len(self.steps) > 1 and bool(self.fields or self.arrays)
+
+
+def step_is_signed(values: Integers) -> bool:
+    """Whether an array's elements are signed: its kernel reads them as such."""
+    return bool(np.issubdtype(values.dtype, np.signedinteger))
+
+
+def smallest_type(values: Sequence[int], *, signed: bool | None = None) -> str:
+    """Return the smallest C type that holds all values."""
+    low, high = min(values), max(values)
+    for name, least, most in _TYPES:
+        if signed is not None and signed == name.startswith("u"):
+            continue
+        if least <= low and high <= most:
+            return name
+    raise ValueError(f"no C type holds {low} to {high}")
+
+
+def groups_of(program: Program, *, specialise: bool) -> tuple[Group, ...]:
+    """Return the functions of a program's steps.
+
+    Args:
+        program: The steps.
+        specialise: A function for each step, instead of one for all steps of a kernel.
+    """
+    made = []
+    for kernel, numbered in _by(enumerate(program.steps), lambda step: step.kernel):
+        every = [[pair] for pair in numbered] if specialise else [numbered]
+        for number, part in enumerate(every):
+            formed = _zipped(part, KERNELS[kernel].forms)
+            for variant, pairs in _by(formed, lambda step: step.variant):
+                parts = [kernel, variant, str(number) if len(every) > 1 else ""]
+                pairs = _zipped(pairs, KERNELS[kernel].compact)
+                made.append(Group("_".join(filter(None, parts)), kernel, tuple(pairs)))
+    return tuple(made)
+
+
+_Numbered = Iterable[tuple[int, Step]]
+
+
+def _by(
+    pairs: _Numbered, key: Callable[[Step], str]
+) -> Iterator[tuple[str, list[tuple[int, Step]]]]:
+    ordered = sorted(pairs, key=lambda pair: (key(pair[1]), pair[0]))
+    for name, found in groupby(ordered, lambda pair: key(pair[1])):
+        yield name, list(found)
+
+
+def _zipped(
+    pairs: list[tuple[int, Step]], change: Callable[[Sequence[Step]], Sequence[Step]]
+) -> list[tuple[int, Step]]:
+    places, steps = zip(*pairs, strict=True)
+    return list(zip(places, change(steps), strict=True))
+
+
+def constant_bytes(groups: Sequence[Group]) -> int:
+    """Return the bytes of all arrays, equal ones once, and of the structures' numbers."""
+    seen: dict[tuple[str, bytes], int] = {}
+    numbers = 0
+    for group in groups:
+        for _, step in group.steps:
+            for key, ctype in group.arrays.items():
+                data = step.arrays[key].astype(np.int64).tobytes()
+                seen[ctype, data] = step.arrays[key].size * _BYTES[ctype]
+            if group.shared:
+                numbers += sum(_BYTES[t] for t in group.fields.values()) + 4 * len(group.arrays)
+    return sum(seen.values()) + numbers
+
+
+def numbers_of(group: Group, step: Step) -> Mapping[str, int]:
+    """Return the numbers that a step's structure holds, in the structure's order."""
+    return {key: step.numbers[key] for key in group.fields}

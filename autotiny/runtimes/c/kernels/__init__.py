@@ -1,0 +1,42 @@
+"""The kernels: one template here for each, whose fields are numbers and arrays of a step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autotiny.runtimes.c.kernels._weighted import choose_forms, compact_factors
+from autotiny.runtimes.c.program import Step
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How the steps of one kernel become C.
+
+    Attributes:
+        shifts: Numbers and arrays that are shifts to the right, which decide how values are
+            rescaled.
+        needs: Helpers that it calls besides.
+        forms: Decides which form of the kernel does each of its steps.
+        compact: Makes the steps of one form smaller before they are written.
+    """
+
+    shifts: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("clamped",)
+    forms: Callable[[Sequence[Step]], Sequence[Step]] = lambda steps: steps
+    compact: Callable[[Sequence[Step]], Sequence[Step]] = lambda steps: steps
+
+
+#: Every kernel by the name of its template.
+KERNELS: dict[str, Kernel] = {
+    "weighted": Kernel(("shift", "least_shift"), forms=choose_forms, compact=compact_factors),
+    "max_pool": Kernel(),
+    "average_pool": Kernel(),
+    "mean": Kernel(("shift",)),
+    "add": Kernel(("shift_1", "shift_2", "shift")),
+    "multiply": Kernel(("shift",)),
+    "prelu": Kernel(("shift_1", "shift_2")),
+    "clamp": Kernel(),
+    "table": Kernel(needs=()),
+    "copy": Kernel(needs=()),
+    "pad": Kernel(needs=()),
+    "softmax": Kernel(needs=("clamped", "high", "halved", "reciprocal")),
+}

@@ -1,0 +1,61 @@
+"""How the factors of weighted sums are stored: one for all filters, or 32 bits for each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autotiny.runtimes.c.program import Step
+
+#: Bytes that a second function takes at the least, on a Cortex-M4.
+_FUNCTION_BYTES = 220
+#: Bytes of a factor for each filter.
+_FACTOR_BYTES = 4
+
+
+def choose_forms(steps: Sequence[Step]) -> list[Step]:
+    """Give steps with one factor for all filters a form of their own where that is smaller."""
+    single = [step for step in steps if _is_single(step)]
+    spread = _FACTOR_BYTES * sum(step.numbers["filters"] for step in single)
+    if len(single) < len(steps) and spread < _FUNCTION_BYTES:
+        return [_spread(step) if _is_single(step) else step for step in steps]
+    return [_scalar(step) if _is_single(step) else step for step in steps]
+
+
+def compact_factors(steps: Sequence[Step]) -> list[Step]:
+    """Put a multiplier and its shift into 32 bits where a layer's shifts span four values.
+
+    The highest of a multiplier's 31 bits is always 1, which leaves two for the shift.
+    """
+    if any("shift" not in step.arrays for step in steps):
+        return list(steps)
+    shifts = [step.arrays["shift"] for step in steps]
+    if any(int(s.max()) - int(s.min()) > 3 or int(s.min()) < 1 for s in shifts):
+        return list(steps)
+    made = []
+    for step in steps:
+        arrays = dict(step.arrays)
+        least = int(arrays["shift"].min())
+        rest = arrays.pop("shift").astype(np.int64) - least
+        values = (arrays.pop("multiplier").astype(np.int64) - (1 << 30)) << 2 | rest
+        arrays["factor"] = values.astype(np.uint32)
+        made.append(replace(step, arrays=arrays, numbers={**step.numbers, "least_shift": least}))
+    return made
+
+
+def _is_single(step: Step) -> bool:
+    return step.arrays["multiplier"].size == 1 < step.numbers["filters"]
+
+
+def _spread(step: Step) -> Step:
+    arrays: dict[str, Any] = dict(step.arrays)
+    for key in ("multiplier", "shift"):
+        arrays[key] = np.repeat(arrays[key], step.numbers["filters"])
+    return replace(step, arrays=arrays)
+
+
+def _scalar(step: Step) -> Step:
+    arrays = {k: v for k, v in step.arrays.items() if k not in ("multiplier", "shift")}
+    numbers = {key: int(step.arrays[key][0]) for key in ("multiplier", "shift")}
+    return replace(step, arrays=arrays, numbers={**step.numbers, **numbers}, variant="one")

@@ -1,0 +1,51 @@
+"""The cores that C code is compiled for and measured on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core, as compiler and emulator call it.
+
+    Attributes:
+        name: As devices call it.
+        target: For ``zig cc -target``.
+        flag: Which CPU it is, as the compiler is told.
+        emulator: Architecture that the emulator has for it; None if it has none.
+        model: Which of the emulator's models, by the name of its constant.
+    """
+
+    name: str
+    target: str
+    flag: str
+    emulator: Literal["arm", "riscv"] | None
+    model: str = ""
+
+
+_ARM = "thumb-freestanding-eabi"
+#: Every core by its name.
+CORES = {
+    core.name: core
+    for core in (
+        Core("cortex-m0plus", _ARM, "-mcpu=cortex_m0plus", "arm", "UC_CPU_ARM_CORTEX_M0"),
+        Core("cortex-m3", _ARM, "-mcpu=cortex_m3", "arm", "UC_CPU_ARM_CORTEX_M3"),
+        Core("cortex-m4", _ARM, "-mcpu=cortex_m4", "arm", "UC_CPU_ARM_CORTEX_M4"),
+        Core("cortex-m7", _ARM, "-mcpu=cortex_m7", "arm", "UC_CPU_ARM_CORTEX_M7"),
+        Core("cortex-m33", _ARM, "-mcpu=cortex_m33", "arm", "UC_CPU_ARM_CORTEX_M33"),
+        Core("cortex-m55", _ARM, "-mcpu=cortex_m55", None),
+        Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
+        Core("avr", "avr-freestanding-none", "-mmcu=atmega328p", None),
+    )
+}
+#: What devices call their cores beside those names.
+_ALSO = {
+    "cortex-m0": "cortex-m0plus", "cortex-m0+": "cortex-m0plus", "cortex-m4f": "cortex-m4",
+    "cortex-m7f": "cortex-m7", "cortex-m33f": "cortex-m33", "riscv32": "rv32imc",
+}  # fmt: skip
+
+
+def core_of(name: str) -> Core | None:
+    """Return the core that a device's core is compiled as; None if no compiler is known."""
+    lower = name.lower()
+    return CORES.get(_ALSO.get(lower, lower))

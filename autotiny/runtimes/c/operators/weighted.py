@@ -1,0 +1,181 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: sums of inputs times weights, then rescaled.
+
+All are one kernel: a filter's window slides over the input and reads ``depth`` channels from the
+first of its group on. A depthwise convolution has as many groups as channels, a dense layer a
+plane of one point.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.runtimes.c.fixed_point import (
+    Multiplier,
+    activation_range,
+    filter_multipliers,
+    scale_and_zero_point,
+)
+from autotiny.runtimes.c.operators._base import (
+    Context,
+    int8_values,
+    plane,
+    refused,
+    window_start,
+)
+from autotiny.runtimes.c.program import Step, overlap_margin
+from autotiny.tflite.model import Operator, Tensor
+
+#: In place of a factor of zero, as converters give it to channels that are always zero; the filter
+#: is made zero instead.
+_NOTHING = Multiplier(1 << 30, -1)
+
+
+def convolution(context: Context, operator: Operator) -> Sequence[Step]:
+    """Read CONV_2D; fewer channels in a filter than in the input are groups."""
+    source, slot = context.activation(operator)
+    kernel = context.tensor(operator, 1)
+    weights = int8_values(operator, kernel)
+    sink, output = context.result(operator)
+    in_c = plane(operator, source)[2]
+    filters, _, _, depth = weights.shape
+    if in_c % depth or filters % (in_c // depth):
+        raise refused(operator, f"{filters} filters of {depth} channels do not divide {in_c}")
+    groups = in_c // depth
+    return [_step(context, operator, (source, slot), (sink, output), kernel, weights, groups)]
+
+
+def depthwise(context: Context, operator: Operator) -> Sequence[Step]:
+    """Read DEPTHWISE_CONV_2D."""
+    source, slot = context.activation(operator)
+    kernel = context.tensor(operator, 1)
+    weights = int8_values(operator, kernel)
+    sink, output = context.result(operator)
+    channels = plane(operator, source)[2]
+    if weights.shape[0] != 1 or weights.shape[3] % channels:
+        raise refused(operator, f"its weights have shape {weights.shape}")
+    turned = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))  # a filter of one channel each
+    return [_step(context, operator, (source, slot), (sink, output), kernel, turned, channels)]
+
+
+def dense(context: Context, operator: Operator) -> Sequence[Step]:
+    """Read FULLY_CONNECTED: of a vector, or of each of several."""
+    source, slot = context.activation(operator)
+    kernel = context.tensor(operator, 1)
+    weights = int8_values(operator, kernel)
+    sink, output = context.result(operator)
+    filters, features = weights.shape
+    if source.elements % features:
+        raise refused(operator, f"{source.elements} inputs are no multiple of {features}")
+    rows = source.elements // features
+    wide = weights.reshape(filters, 1, 1, features)
+    numbers = _window(operator, (rows, 1, features), (rows, 1), wide.shape, dense=True)
+    return [_weighted(context, operator, (source, slot), (sink, output), kernel, wide, numbers, 1)]
+
+
+def _step(
+    context: Context,
+    operator: Operator,
+    source: tuple[Tensor, int],
+    sink: tuple[Tensor, int],
+    kernel: Tensor,
+    weights: NDArray[np.int8],
+    groups: int,
+) -> Step:
+    out = plane(operator, sink[0])
+    numbers = _window(operator, plane(operator, source[0]), out[:2], weights.shape, dense=False)
+    return _weighted(context, operator, source, sink, kernel, weights, numbers, groups)
+
+
+def _window(
+    operator: Operator,
+    source: tuple[int, int, int],
+    out: tuple[int, int],
+    weights: tuple[int, ...],
+    *,
+    dense: bool,
+) -> dict[str, int]:
+    options = operator.options
+    (in_h, in_w, in_c), (out_h, out_w) = source, out
+    stride_h, stride_w = options.get("stride_h", 1), options.get("stride_w", 1)
+    dilation_h = options.get("dilation_h_factor", 1)
+    dilation_w = options.get("dilation_w_factor", 1)
+    window_h, window_w = weights[1], weights[2]
+    padding = 1 if dense else options.get("padding", 0)
+    span_h, span_w = (window_h - 1) * dilation_h + 1, (window_w - 1) * dilation_w + 1
+    return {
+        "in_h": in_h, "in_w": in_w, "in_c": in_c, "out_h": out_h, "out_w": out_w,
+        "filters": weights[0], "window_h": window_h, "window_w": window_w, "depth": weights[3],
+        "stride_h": stride_h, "stride_w": stride_w,
+        "dilation_h": dilation_h, "dilation_w": dilation_w,
+        "before_h": window_start(padding, in_h, stride_h, span_h, out_h),
+        "before_w": window_start(padding, in_w, stride_w, span_w, out_w),
+    }  # fmt: skip
+
+
+def _weighted(
+    context: Context,
+    operator: Operator,
+    source: tuple[Tensor, int],
+    sink: tuple[Tensor, int],
+    kernel: Tensor,
+    weights: NDArray[np.int8],
+    numbers: dict[str, int],
+    groups: int,
+) -> Step:
+    n = numbers
+    factors = filter_multipliers(source[0], kernel, sink[0], dense=operator.name[0] == "F")
+    if len(factors) not in (1, len(weights)):
+        raise refused(operator, f"it has {len(factors)} scales for {len(weights)} filters")
+    zero = scale_and_zero_point(source[0])[1]
+    dead = np.array([factor.value == 0 for factor in factors])
+    flat = np.where(dead[:, None], np.int8(0), weights.reshape(len(weights), -1))
+    bias = np.where(dead, 0, _bias(context, operator, len(weights)))
+    sums = bias - zero * flat.sum(axis=1, dtype=np.int64)
+    largest = np.abs(sums) + 128 * np.abs(flat.astype(np.int64)).sum(axis=1)
+    if int(largest.max()) >= 1 << 31:
+        raise refused(operator, "its sums may exceed 32 bits")
+    low, high = activation_range(sink[0], operator.options.get("fused_activation_function", 0))
+    numbers |= {
+        "per_group": len(weights) // groups, "zero": zero, "pads": int(_pads(n)),
+        "out_zero": scale_and_zero_point(sink[0])[1], "low": low, "high": high,
+    }  # fmt: skip
+    used = [_NOTHING if factor.value == 0 else factor for factor in factors]
+    arrays = {
+        "weights": flat,
+        "bias": sums.astype(np.int32),
+        "multiplier": np.array([factor.value for factor in used], np.int32),
+        "shift": np.array([-factor.exponent for factor in used], np.int8),
+    }
+    macs = n["out_h"] * n["out_w"] * flat.size
+    margin = _margin(numbers)
+    return Step("weighted", (source[1],), sink[1], numbers, arrays, (margin,), macs)
+
+
+def _bias(context: Context, operator: Operator, filters: int) -> NDArray[np.int64]:
+    tensor = context.model.input(operator, 2)
+    if tensor is None:
+        return np.zeros(filters, np.int64)
+    if tensor.data is None or tensor.type != "int32" or tensor.elements != filters:
+        raise refused(operator, f"its bias is {tensor.type} of shape {tensor.shape}")
+    return np.frombuffer(tensor.data, "<i4", filters).astype(np.int64)
+
+
+def _pads(n: dict[str, int]) -> bool:
+    """Whether any window leaves the input."""
+
+    def leaves(axis: str) -> bool:
+        span = (n[f"window_{axis}"] - 1) * n[f"dilation_{axis}"]
+        last = (n[f"out_{axis}"] - 1) * n[f"stride_{axis}"] - n[f"before_{axis}"] + span
+        return n[f"before_{axis}"] > 0 or last >= n[f"in_{axis}"]
+
+    return leaves("h") or leaves("w")
+
+
+def _margin(n: dict[str, int]) -> int:
+    """Return the margin for outputs in order of place, then filter."""
+    rows = np.maximum(np.arange(n["out_h"]) * n["stride_h"] - n["before_h"], 0)
+    columns = np.maximum(np.arange(n["out_w"]) * n["stride_w"] - n["before_w"], 0)
+    first = (rows[:, None] * n["in_w"] + columns[None, :]) * n["in_c"]
+    group = np.arange(n["filters"]) // n["per_group"] * n["depth"]
+    return overlap_margin((first[..., None] + group).ravel())

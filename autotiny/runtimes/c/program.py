@@ -1,0 +1,92 @@
+"""A model as the steps that its C code takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.signedinteger] | NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel.
+
+    Attributes:
+        kernel: Name of the kernel, a file in ``kernels/``.
+        inputs: Activations that it reads, by slot.
+        output: Activation that it writes, a slot.
+        numbers: Integers that the kernel needs, by name.
+        arrays: Constant arrays that it needs, by name.
+        margins: For each input, how far behind the input's first byte the output may begin while
+            both lie in the same place (less than 0: it must begin so much before it); None where
+            they must lie apart.
+        macs: Multiply-accumulate operations.
+        variant: Form of the kernel that does it: of each form a function is written.
+    """
+
+    kernel: str
+    inputs: tuple[int, ...]
+    output: int
+    numbers: Mapping[str, int]
+    arrays: Mapping[str, Integers] = field(default_factory=dict)
+    margins: tuple[int | None, ...] = ()
+    macs: int = 0
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The input or the output of a model.
+
+    Attributes:
+        slot: Its slot.
+        shape: Its shape, batch included.
+        scale: ``real = scale * (q - zero_point)``.
+        zero_point: See ``scale``.
+    """
+
+    slot: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model as steps.
+
+    Attributes:
+        steps: In order of execution.
+        sizes: Bytes of each activation, by slot.
+        input: What the caller gives.
+        output: What the caller gets.
+    """
+
+    steps: tuple[Step, ...]
+    sizes: Mapping[int, int]
+    input: Edge
+    output: Edge
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of an inference."""
+        return sum(step.macs for step in self.steps)
+
+
+def overlap_margin(first_read: Sequence[int] | Integers) -> int:
+    """Return how far behind its input's first byte an output may begin, in place.
+
+    Args:
+        first_read: For each output value, in the order in which they are computed and lie, the
+            first value of the input that this computation or a later one of the same row reads.
+
+    A value is written when nothing behind it needs what lies there: the output's place ``e`` must
+    be before all that is read for ``e + 1`` and later.
+    """
+    reads = np.asarray(first_read, np.int64)
+    later = np.minimum.accumulate(reads[::-1])[::-1]
+    if len(later) == 1:
+        return 1 << 30  # the only value is written when everything is read
+    return int((later[1:] - np.arange(len(later) - 1)).min()) - 1

@@ -1,0 +1,75 @@
+"""From a .tflite file to the steps of its C code."""
+
+from autotiny.errors import UnsupportedModelError
+from autotiny.runtimes.c.fixed_point import scale_and_zero_point
+from autotiny.runtimes.c.operators import OPERATORS, Context
+from autotiny.runtimes.c.program import Edge, Program, Step
+from autotiny.tflite.model import Model, Tensor
+from autotiny.tflite.reader import read_model
+
+
+def read_program(data: bytes) -> Program:
+    """Return the steps of a model.
+
+    Raises:
+        InputError: If the file is no sound model.
+        UnsupportedModelError: If the runtime cannot run it: an operator, a type or a shape that it
+            has not, named in the sentence.
+    """
+    model = read_model(data)
+    source, sink = _edges(model)
+    unknown = [name for name in model.operator_names if name not in OPERATORS]
+    if unknown:
+        raise UnsupportedModelError(
+            f"The c runtime has no operator {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(OPERATORS))}. The tflm runtime may run the model."
+        )
+    context, steps = Context(model, {source.index: source.index}), list[Step]()
+    for operator in model.operators:
+        steps.extend(OPERATORS[operator.name](context, operator))
+    if sink.index not in context.slots:
+        raise UnsupportedModelError("A model's output must be computed from its input.")
+    slots = context.slots
+    sizes = {slot: model.tensors[slot].elements for slot in set(slots.values())}
+    used = {slot for step in steps for slot in (*step.inputs, step.output)}
+    ends = {slots[source.index], slots[sink.index]}
+    return Program(
+        tuple(steps),
+        {slot: size for slot, size in sizes.items() if slot in used | ends},
+        _edge(source, slots[source.index]),
+        _edge(sink, slots[sink.index]),
+    )
+
+
+def _edges(model: Model) -> tuple[Tensor, Tensor]:
+    if model.subgraphs != 1:
+        raise UnsupportedModelError(
+            f"The c runtime runs models of one subgraph; this one has {model.subgraphs}."
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UnsupportedModelError(
+            f"The c runtime runs models of one input and one output; this one has "
+            f"{len(model.inputs)} and {len(model.outputs)}."
+        )
+    source, sink = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
+    for what, tensor in (("input", source), ("output", sink)):
+        if tensor.type != "int8":
+            raise UnsupportedModelError(
+                f"The c runtime takes and gives int8; the {what} is {tensor.type}. Convert with "
+                "int8 inference input and output types."
+            )
+        if any(size < 1 for size in (*tensor.shape, *tensor.signature[1:])):
+            raise UnsupportedModelError(
+                f"The c runtime needs fixed shapes; the {what}'s is "
+                f"{tensor.signature or tensor.shape}. Convert with fixed sizes."
+            )
+        if tensor.shape[:1] != (1,):
+            raise UnsupportedModelError(
+                f"The c runtime runs one sample at a time; the {what} has shape {tensor.shape}."
+            )
+    return source, sink
+
+
+def _edge(tensor: Tensor, slot: int) -> Edge:
+    scale, zero_point = scale_and_zero_point(tensor)
+    return Edge(slot, tensor.shape, scale, zero_point)

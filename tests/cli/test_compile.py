@@ -1,0 +1,101 @@
+"""``autotiny compile`` through the command line: a project that builds, its figures, bad input."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from helpers_tflite import ModelBuilder, small_cnn
+
+
+@pytest.fixture
+def model(folder):
+    (folder / "m.tflite").write_bytes(small_cnn())
+    return folder
+
+
+def test_a_project_with_measured_figures(model, cli):
+    code, out, err = cli("compile", "m.tflite", "--out", "engine")
+    assert (code, err) == (0, "")
+    facts = json.loads((model / "engine" / "manifest.json").read_text())
+    assert facts["format"] == "autotiny-engine/1"
+    assert facts["flash_bytes"] == facts["code_bytes"] + facts["constant_bytes"]
+    assert facts["ram_bytes"] == facts["work_bytes"] + facts["stack_bytes"]
+    assert 1_000 < facts["flash_bytes"] < 4_000
+    assert facts["instructions"] > facts["macs"]
+    assert facts["proved"] == ["64 inputs on this computer", "2 inputs on the emulated cortex-m4"]
+    assert f"{facts['flash_bytes']:,} B (measured" in out
+    assert f"{facts['work_bytes']:,} B of activations" in out
+
+
+def test_its_project_builds_and_passes_its_self_test(model, cli):
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    assert cli("compile", "m.tflite", "--out", "engine", "--name", "digits")[0] == 0
+    for command in (
+        ["cmake", "-B", "build"], ["cmake", "--build", "build"], ["ctest", "--test-dir", "build"]
+    ):  # fmt: skip
+        done = subprocess.run(command, cwd=model / "engine", capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "100% tests passed" in done.stdout
+    test = next((model / "engine" / "build").glob("digits_selftest*"))
+    printed = subprocess.run([test], capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("PASS: 8 outputs")
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m7", "cortex-m33", "rv32imc"])
+def test_every_core_gives_the_same_bits(model, cli, core):
+    options = ("--core", core, "--optimise", "speed", "--format", "json")
+    code, out, err = cli("compile", "m.tflite", "--out", "engine", *options)
+    assert (code, err) == (0, "")
+    facts = json.loads(out)
+    assert facts["core"] == core
+    assert facts["proved"][-1] == f"2 inputs on the emulated {core}"
+
+
+def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli):
+    code, out, _ = cli("compile", "m.tflite", "--out", "e", "--core", "cortex-m55")
+    assert code == 0
+    assert "RAM: " in out
+    assert "a stack that is not measured" in out
+
+
+def test_a_device_names_the_core_and_force_replaces(model, cli):
+    assert cli("compile", "m.tflite", "--out", "engine", "--device", "rp2040")[0] == 0
+    assert json.loads((model / "engine/manifest.json").read_text())["core"] == "cortex-m0plus"
+    code, _, err = cli("compile", "m.tflite", "--out", "engine")
+    assert code == 2
+    assert "must not exist yet" in err
+    assert cli("compile", "m.tflite", "--out", "engine", "--force")[0] == 0
+
+
+def unknown_operator():
+    b = ModelBuilder()
+    x = b.tensor([1, 4])
+    y = b.tensor([1, 4])
+    b.operator("ELU", [x], [y])
+    return b.finish([x], [y])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nothing.tflite",), "No such file"),
+        (("text.tflite",), "TFLite"),
+        (("elu.tflite",), "The c runtime has no operator ELU; it has ADD, "),
+        (("m.tflite", "--optimise", "fast"), "--optimise must be one of size, speed; got 'fast'."),
+        (("m.tflite", "--core", "z80"), "A core must be one of cortex-m0plus, "),
+        (("m.tflite", "--core", "avr", "--device", "rp2040"), "--core and --device"),
+        (("m.tflite", "--name", "for"), "--name must be a C identifier"),
+        (("m.tflite", "--name", "2x"), "--name must be a C identifier"),
+        (("m.tflite", "--format", "csv"), "--format must be table or json"),
+    ],
+)
+def test_bad_input_is_one_sentence(model, cli, arguments, sentence):
+    (model / "text.tflite").write_text("not a model")
+    (model / "elu.tflite").write_bytes(unknown_operator())
+    code, out, err = cli("compile", *arguments, "--out", "engine")
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not (model / "engine").exists()

@@ -1,0 +1,73 @@
+"""The C code of any network gives TFLM's bits, without a warning and under the sanitisers."""
+
+import subprocess
+
+import pytest
+from helpers_networks import networks, random_samples, random_weights
+from helpers_tflite import ground_truth
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autotiny.networks.families import build_network
+from autotiny.runtimes.c.codegen import Optimise, generate
+from autotiny.runtimes.c.reading import read_program
+from autotiny.study.space_files import parse_space, read_space, space_names
+
+OPTIMISE = Optimise.__args__
+SHAPES = {"mlp": (13,), "autoencoder": (13,), "cnn1d": (40, 1, 3), "tcn": (40, 1, 3)}
+IMAGE = (16, 16, 2)
+PUBLISHED = (
+    "mlperf_ad01_int8", "mlperf_kws_ref_model", "mlperf_pretrainedResnet_quant",
+    "mlperf_vww_96_int8",
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(networks(max_layers=5), st.sampled_from(OPTIMISE))
+def test_any_network(engine, compiler, network, optimise):
+    model = engine.lowered(network, random_weights(network), random_samples(network, 16))
+    program = read_program(model)
+    engine.same_bits(model, generate(program, optimise=optimise), compiler)
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_every_family(engine, compiler, name):
+    space = parse_space(read_space(name), name)
+    shape = SHAPES.get(name, IMAGE)
+    network = build_network(space.family, space.base, shape, 13 if name == "autoencoder" else 4)
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    for optimise in OPTIMISE:
+        engine.same_bits(model, generate(read_program(model), optimise=optimise), compiler, 4)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_model(engine, compiler, name):
+    model = ground_truth(name)
+    for optimise in OPTIMISE:
+        source = generate(read_program(model), optimise=optimise)
+        engine.same_bits(model, source, compiler, 3, ("-O2",))
+
+
+def test_two_models_link_into_one_program(engine, compiler, tmp_path):
+    network = build_network("mlp", {"units": (4,)}, (5,), 3)
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    program = read_program(model)
+    main = "int main(void) { return one_work[0] + two_work[0]; }\n"
+    files = ["main.c"]
+    includes = ""
+    for name in ("one", "two"):
+        source = generate(program, name)
+        (tmp_path / f"{name}.h").write_text(source.header)
+        (tmp_path / f"{name}.c").write_text(source.code)
+        includes += f'#include "{name}.h"\n'
+        files.append(f"{name}.c")
+    (tmp_path / "main.c").write_text(includes + main)
+    subprocess.run([*compiler, "-std=c99", "-Werror", *files], cwd=tmp_path, check=True)
+
+
+def test_a_header_is_read_by_cpp_too(engine, compiler, tmp_path):
+    network = build_network("mlp", {"units": (4,)}, (5,), 3)
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    header = generate(read_program(model)).header
+    assert 'extern "C"' in header
+    assert "#define MODEL_INPUT_BYTES 5" in header
