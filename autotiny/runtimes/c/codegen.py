@@ -147,7 +147,7 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
         "name": prefix + group.name, "p": prefix, "layer": shared, "FLASH": flash,
         "f": {key: _signed(value) for key, value in fields.items()},
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
-        "rescale": rescale,
+        "rescale": rescale, "encoding": group.encoding,
     }  # fmt: skip
     return environment().get_template(f"{group.kernel}.c.j2").render(values), needs
 

@@ -1,7 +1,8 @@
 """From a .tflite file to proved C code with its figures."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError, InputError
 from autotiny.runtimes.c.codegen import Optimise, Source, generate
+from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.host import host_compiler, run_on_host
 from autotiny.runtimes.c.measure.compiler import (
@@ -129,13 +131,15 @@ def build_engine(
         AutotinyError: If the code does not do what TFLM does.
     """
     program = read_program(data)
+    if optimise == "size":  # decoding takes instructions
+        program = encode_weights(program)
     source = generate(program, name, optimise=optimise, told=(f"From {_plain(title)}.",))
     inputs = _samples(program, seed)
     wanted = outputs(data, inputs)
     proofs = _prove_on_host(source, inputs, wanted)
     facts: dict[str, Any] = {
         "name": name, "optimise": optimise, "core": core.name, "macs": program.macs,
-        "work_bytes": source.plan.size,
+        "work_bytes": source.plan.size, "encodings": list(encodings_of(program).values()),
         "constant_bytes": constant_bytes(groups_of(program, specialise=optimise == "speed")),
         "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
         "instructions": None, "compiler": None,
@@ -200,6 +204,8 @@ def _sentences(facts: Mapping[str, Any]) -> tuple[str, ...]:
             f"flash: {facts['flash_bytes']:,} B (measured: {facts['code_bytes']:,} B of code, "
             f"{facts['constant_bytes']:,} B of constants; {core}, {made}, {facts['compiler']})"
         )
+    if stored := _stored(facts["encodings"]):
+        lines.append(f"weights: {stored}")
     if facts["ram_bytes"] is None:
         lines.append(f"RAM: {facts['work_bytes']:,} B (exact) and a stack that is not measured")
     else:
@@ -219,6 +225,14 @@ def _sentences(facts: Mapping[str, Any]) -> tuple[str, ...]:
     else:
         lines.append("outputs were not compared: there is no C compiler here; run the self-test")
     return tuple(lines)
+
+
+def _stored(encodings: Sequence[str]) -> str:
+    """Return how many layers have which encoding; empty if all are dense."""
+    counts = Counter(encodings)
+    if set(counts) <= {"int8"}:
+        return ""
+    return ", ".join(f"{name} in {count} of {len(encodings)}" for name, count in counts.items())
 
 
 def _plain(title: str) -> str:

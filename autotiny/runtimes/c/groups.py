@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from autotiny.runtimes.c.encodings import ENCODINGS
 from autotiny.runtimes.c.kernels import KERNELS
 from autotiny.runtimes.c.program import Integers, Program, Step
 
@@ -31,6 +32,12 @@ class Group:
     name: str
     kernel: str
     steps: tuple[tuple[int, Step], ...]
+
+    @property
+    def encoding(self) -> str:
+        """How its weights are stored."""
+        name = self.steps[0][1].variant.removesuffix("one").rstrip("_")
+        return name if name in ENCODINGS else "int8"
 
     @cached_property
     def constants(self) -> dict[str, int]:

@@ -58,4 +58,5 @@ def _spread(step: Step) -> Step:
 def _scalar(step: Step) -> Step:
     arrays = {k: v for k, v in step.arrays.items() if k not in ("multiplier", "shift")}
     numbers = {key: int(step.arrays[key][0]) for key in ("multiplier", "shift")}
-    return replace(step, arrays=arrays, numbers={**step.numbers, **numbers}, variant="one")
+    variant = f"{step.variant}_one".lstrip("_")
+    return replace(step, arrays=arrays, numbers={**step.numbers, **numbers}, variant=variant)

@@ -1,0 +1,94 @@
+"""Choosing how each layer's weights are stored: what takes the least flash, code counted in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from autotiny.errors import InputError
+from autotiny.runtimes.c.encodings import ENCODINGS, Encoded
+from autotiny.runtimes.c.program import Program, Step
+
+#: Bytes of a function that reads weights of an encoding, where another one is there already: the
+#: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size.
+FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290}
+
+
+def encode_weights(
+    program: Program, wanted: Mapping[int, str] | None = None, *, allowed: Sequence[str] = ()
+) -> Program:
+    """Return the program with its weights stored as it takes the least flash.
+
+    Args:
+        program: With dense weights.
+        wanted: Encoding by the place of a step, instead of a choice.
+        allowed: Names of the encodings to choose from; all without one.
+
+    Raises:
+        InputError: If weights cannot be stored as asked.
+    """
+    names = tuple(allowed) or tuple(ENCODINGS)
+    options = {
+        place: _options(step, names)
+        for place, step in enumerate(program.steps)
+        if "weights" in step.arrays
+    }
+    chosen = _cheapest(options)
+    for place, name in (wanted or {}).items():
+        if place not in options:
+            raise InputError(f"Step {place} has no weights to store as {name}.")
+        found = _options(program.steps[place], (name,)).get(name)
+        if found is None:
+            raise InputError(f"The weights of step {place} cannot be stored as {name}.")
+        chosen[place] = (name, found)
+    steps = list(program.steps)
+    for place, (name, encoded) in chosen.items():
+        steps[place] = _stored(steps[place], name, encoded)
+    return replace(program, steps=tuple(steps))
+
+
+def encodings_of(program: Program) -> dict[int, str]:
+    """Return the encoding of each step that has weights, by its place."""
+    return {
+        place: step.variant or "int8"
+        for place, step in enumerate(program.steps)
+        if "weights" in step.arrays
+    }
+
+
+def _options(step: Step, names: Sequence[str]) -> dict[str, Encoded]:
+    weights = np.asarray(step.arrays["weights"], np.int8)
+    found = {name: ENCODINGS[name].encode(weights) for name in names}
+    return {name: encoded for name, encoded in found.items() if encoded is not None}
+
+
+def _cheapest(options: Mapping[int, Mapping[str, Encoded]]) -> dict[int, tuple[str, Encoded]]:
+    """Return the best encoding of each step: of all sets of functions, the cheapest in all."""
+    names = sorted({name for found in options.values() for name in found})
+    best: dict[int, tuple[str, Encoded]] = {}
+    least = None
+    for count in range(1, len(names) + 1):
+        for functions in combinations(names, count):
+            chosen = {place: _smallest(found, functions) for place, found in options.items()}
+            if any(pick is None for pick in chosen.values()):
+                continue
+            picks = {place: pick for place, pick in chosen.items() if pick is not None}
+            used = {name for name, _ in picks.values()}
+            size = sum(encoded.nbytes for _, encoded in picks.values())
+            size += sum(FUNCTION_BYTES[name] for name in used)
+            if least is None or size < least:
+                least, best = size, picks
+    return best
+
+
+def _smallest(found: Mapping[str, Encoded], functions: Sequence[str]) -> tuple[str, Encoded] | None:
+    pairs = [(name, found[name]) for name in functions if name in found]
+    return min(pairs, key=lambda pair: pair[1].nbytes, default=None)
+
+
+def _stored(step: Step, name: str, encoded: Encoded) -> Step:
+    arrays = {**{k: v for k, v in step.arrays.items() if k != "weights"}, **encoded.arrays}
+    numbers = {**step.numbers, **encoded.numbers}
+    variant = "" if name == "int8" else name
+    return replace(step, arrays=arrays, numbers=numbers, variant=variant)

@@ -1,0 +1,119 @@
+"""Every encoding gives its weights back, in Python and in C, and is chosen where it pays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers_networks import networks, random_samples, random_weights
+from helpers_tflite import ModelBuilder, conv, dense
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from autotiny.errors import InputError
+from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.encoding import FUNCTION_BYTES, encode_weights, encodings_of
+from autotiny.runtimes.c.encodings import ENCODINGS
+from autotiny.runtimes.c.groups import constant_bytes, groups_of
+from autotiny.runtimes.c.host import run_on_host
+from autotiny.runtimes.c.reading import read_program
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 40))
+ELEMENTS = (
+    st.sampled_from([-128, -8, -3, 0, 0, 1, 7, 9]), st.integers(-128, 127), st.integers(-8, 7)
+)  # fmt: skip
+WEIGHTS = st.one_of(*(arrays.arrays(np.int8, SHAPES, elements=e) for e in ELEMENTS))
+
+
+def test_every_encoding_has_its_cost_of_code():
+    assert set(FUNCTION_BYTES) == set(ENCODINGS)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@settings(max_examples=150, deadline=None)
+@given(weights=WEIGHTS)
+def test_weights_come_back(name, weights):
+    encoded = ENCODINGS[name].encode(weights)
+    if encoded is None:
+        assert name in ("int4", "table")
+        return
+    np.testing.assert_array_equal(ENCODINGS[name].decode(encoded, weights.shape), weights)
+
+
+def few_values(program, keep, zeros, seed):
+    """Return the program with weights that every encoding can store."""
+    rng = np.random.default_rng(seed)
+    steps = []
+    for step in program.steps:
+        if "weights" in step.arrays:
+            drawn = rng.choice(keep, step.arrays["weights"].shape).astype(np.int8)
+            drawn[rng.random(drawn.shape) < zeros] = 0
+            step = replace(step, arrays={**step.arrays, "weights": drawn})
+        steps.append(step)
+    return replace(program, steps=tuple(steps))
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@settings(max_examples=8, deadline=None)
+@given(
+    network=networks(max_layers=4), seed=st.integers(0, 99),
+    keep=st.sampled_from([[-8, 7], [-3, 0, 5], list(range(-8, 8))]),
+    optimise=st.sampled_from(["size", "speed"]),
+)  # fmt: skip
+def test_kernels_read_every_encoding(engine, compiler, name, network, seed, keep, optimise):
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    dense_one = few_values(read_program(model), keep, 0.4, seed)
+    places = encodings_of(dense_one)
+    stored = encode_weights(dense_one, dict.fromkeys(places, name))
+    assert set(encodings_of(stored).values()) == {name}
+    x = engine.inputs(model, 10)
+    flags = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    got, wanted = (
+        run_on_host(generate(p, optimise=optimise), x, compiler=compiler, flags=flags)
+        for p in (stored, dense_one)
+    )
+    np.testing.assert_array_equal(got, wanted)
+
+
+def model_of(values):
+    b = ModelBuilder()
+    x = b.tensor([1, 6, 6, 4])
+    y = conv(b, x, 16, kernel=(3, 3))
+    z = dense(b, y, 10)
+    for tensor in b.graph.tensors:
+        data = b.model.buffers[tensor.buffer].data
+        if data is not None and tensor.type == 9:  # INT8
+            drawn = np.random.default_rng(0).choice(values, data.size).astype(np.int8)
+            b.model.buffers[tensor.buffer].data = drawn.view(np.uint8)
+    return read_program(b.finish([x], [z]))
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"),
+    [
+        (np.arange(-100, 100), {"int8"}),
+        (np.arange(-8, 8), {"int4"}),
+        ([-60, 1, 90, 100], {"table"}),
+        ([0] * 9 + [1, -100, 50, 30, 20, 44, -9, -3, 17, 2, 77, 21, 22, 23], {"pruned", "table"}),
+    ],
+)
+def test_what_is_smallest_is_chosen(values, chosen):
+    program = model_of(values)
+    stored = encode_weights(program)
+    assert set(encodings_of(stored).values()) <= chosen
+    sizes = {
+        name: constant_bytes(
+            groups_of(
+                encode_weights(program, dict.fromkeys(encodings_of(program), name)),
+                specialise=False,
+            )
+        )
+        for name in encodings_of(stored).values()
+    }
+    dense_bytes = constant_bytes(groups_of(program, specialise=False))
+    assert min(sizes.values()) <= dense_bytes
+
+
+def test_weights_that_cannot_be_stored_as_asked_are_refused():
+    with pytest.raises(InputError, match="cannot be stored as int4"):
+        encode_weights(model_of(np.arange(-100, 100)), {0: "int4"})
