@@ -19,6 +19,7 @@ from autotiny.cli_options import (
     Out,
     Plot,
     Ram,
+    RuntimeName,
     Trials,
     Trust,
     complete_devices,
@@ -90,6 +91,7 @@ def search(
     latency: Latency = None,
     device: DeviceName = None,
     kernels: Kernels = None,
+    runtime: RuntimeName = None,
     trials: Trials = None,
     timeout: Annotated[
         str | None,
@@ -168,6 +170,7 @@ def search(
         "latency": latency,
         "device": device,
         "kernels": kernels,
+        "runtime": runtime,
         "trials": trials,
         "timeout": timeout,
         "study": study,
@@ -225,6 +228,7 @@ def front(
     ram: Ram = None,
     latency: Latency = None,
     device: DeviceName = None,
+    runtime: RuntimeName = None,
     output: Format = "table",
     plot: Plot = None,
     trust: Trust = False,
@@ -233,7 +237,8 @@ def front(
     from autotiny.commands._options import Limits
     from autotiny.commands.front import show_front
 
-    return show_front(name, Limits(flash, ram, latency=latency, device=device), output, plot, trust)
+    limits = Limits(flash, ram, latency=latency, device=device)
+    return show_front(name, limits, output, plot, trust, runtime)
 
 
 @app.command(epilog="Example: autotiny show digits-cnn --trial 12 --test")

@@ -71,6 +71,14 @@ Kernels = Annotated[
     str | None,
     typer.Option("--kernels", metavar="SET", help="reference or cmsis-nn (default: the device's)."),
 ]
+RuntimeName = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="tflm (default: the interpreter) or c (compiled C without one).",
+    ),
+]
 Plot = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Also draw it, as FILE.svg or FILE.png."),

@@ -9,6 +9,7 @@ from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
 from autotiny.report.outcome import outcome_parts
 from autotiny.report.tables import cost_line, footprint_table, lacking
+from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
 from autotiny.study.front import Pick, pick
 from autotiny.study.retarget import records_on, repacked
@@ -33,6 +34,7 @@ def export_trial(
         The exit code: 0, or that of a model which does not fit where it is to run.
     """
     from autotiny.export import BundleRequest, checked_ecosystem, ecosystem_target, export_bundle
+    from autotiny.export.engine import compiled, measured
 
     if (number is None) == (how is None):
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
@@ -55,13 +57,21 @@ def export_trial(
     if target != config.device:
         record, image = repacked(search, record, target, budget)
     footprint, encodings = record.footprint, record.encodings
+    firmware_runtime, extra = search.runtime, dict[str, str]()
+    told: tuple[str, ...] = ()
+    if config.runtime == "c":
+        engine = compiled(model, name, target)
+        firmware_runtime = get_runtime("tflm")
+        image = firmware_runtime.pack(model, target).image
+        footprint, told = measured(footprint, engine, target), engine.sentences
+        extra = {f"engine/{path}": text for path, text in engine.files.items()}
     manifest = export_bundle(
         BundleRequest(
             project=name,
             model=model,
             image=image,
             target=target,
-            runtime=search.runtime,
+            runtime=firmware_runtime,
             footprint=footprint,
             class_names=task.class_names,
             test_x=task.test.x,
@@ -75,6 +85,7 @@ def export_trial(
             threshold=_threshold(search, model, image),
             encodings=encodings,
             ecosystem=firmware,
+            extra=extra,
         ),
         out,
         force=force,
@@ -94,6 +105,8 @@ def export_trial(
     test = manifest.scores[f"test_{metric}"]
     say(f"  validation {metric} {validation:.4f} (measured, {search.runtime.name})")
     say(f"  test {metric:<{len(metric) + 6}} {test:.4f} (measured, {search.runtime.name})")
+    for sentence in told:
+        say(f"  engine/ {sentence}")
     for part in outcome_parts(manifest.test, task.class_names):
         say(part)
     agreement = manifest.litert

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autotiny.errors import NothingFitsError, SearchInterruptedError
+from autotiny.errors import NothingFitsError, SearchInterruptedError, UnsupportedModelError
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
 from autotiny.report.tables import front_table, print_closest
+from autotiny.runtimes import get_runtime
 from autotiny.study.config import StudyConfig, resolve_config
-from autotiny.study.front import TrialRecord
+from autotiny.study.front import TrialRecord, pick
+from autotiny.study.retarget import repacked
 from autotiny.study.search import Search
 from autotiny.tasks import Task
 from autotiny.units import format_bytes, format_seconds
@@ -57,7 +59,8 @@ def _announce(search: Search, total: int, done: int) -> None:
     if config.latency_s is not None:
         limits.append(f"latency {format_seconds(config.latency_s)}")
     shape = "x".join(str(n) for n in task.input_shape)
-    target = f"{config.device.name} ({config.device.kernels} kernels)"
+    how = "compiled C" if config.runtime == "c" else f"{config.device.kernels} kernels"
+    target = f"{config.device.name} ({how})"
     console().print(
         f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "
         f"{len(task.test)} samples of {shape}, {_what(task)}), {config.base_name}, "
@@ -115,6 +118,22 @@ def _conclude(search: Search, seconds: float) -> int:
         _say_if_hopeless(records, search.config)
         return NothingFitsError.exit_code
     out.print(front_table(front, budget))
+    if sentence := _in_other_runtime(search, front):
+        out.print(sentence)
     out.print("Next, export one (or --trial N):")
     out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")
     return 0
+
+
+def _in_other_runtime(search: Search, front: Sequence[TrialRecord]) -> str:
+    """Return what the knee takes in the runtime that was not searched for; empty if it cannot."""
+    config, knee = search.config, pick(front, "knee")
+    other = get_runtime("tflm" if config.runtime == "c" else "c")
+    try:
+        moved = repacked(search, knee, config.device, config.budget, other)[0].footprint
+    except UnsupportedModelError:
+        return ""
+    return (
+        f"Trial {knee.number} with {other.words.title} (front --runtime {other.name}): flash "
+        f"{moved.flash_bytes:,} B, RAM {moved.ram_bytes:,} B"
+    )

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -41,6 +41,7 @@ class BundleRequest:
         threshold: Of anomalies: the mean squared error above which a sample is one.
         study: Name of the study, if it comes from one.
         trial: Number of the trial, likewise.
+        extra: Further files, path to contents.
     """
 
     project: str
@@ -61,6 +62,7 @@ class BundleRequest:
     threshold: float | None = None
     study: str | None = None
     trial: int | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

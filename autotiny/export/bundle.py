@@ -72,7 +72,7 @@ def _write(folder: Path, files: dict[str, str], request: BundleRequest) -> None:
     # image.tflite is what model_data.c holds, for tools that measure: `autotiny check` on it tells
     # the true flash.
     models = {"model.tflite": request.model, "image.tflite": request.image}
-    write_files(folder, {**models, **files})
+    write_files(folder, {**models, **files, **request.extra})
 
 
 def _manifest(

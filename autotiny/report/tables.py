@@ -10,6 +10,7 @@ from autotiny.budget.limits import LIMIT_NAMES, Budget, limit_amount
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
+from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint
 from autotiny.study.front import TrialRecord, closest, pick
 from autotiny.tasks.metrics import Metric
@@ -148,11 +149,8 @@ def _legend(records: Sequence[TrialRecord]) -> str:
     scored = any(record.device_score is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
     score = records[0].metric.name if records else "score"
-    text = (
-        f"{score}: measured on validation data {where}; sizes in bytes; flash: the model, "
-        "measured, and runtime code, from a table; RAM: the arena, predicted for the 32-bit "
-        "target, and a reserve for statics and stack"
-    )
+    basis = get_runtime(records[0].footprint.runtime if records else "tflm").words.basis
+    text = f"{score}: measured on validation data {where}; sizes in bytes; {basis}"
     if all(record.footprint.latency_s is None for record in records):
         return "\n".join([text, *_caveats(records)])
     charged = any(record.footprint.energy_mj is not None for record in records)
@@ -244,14 +242,15 @@ def footprint_table(footprint: Footprint, budget: Budget) -> Grid:
     for title, rank in {"region": 0, "used": 0, "budget": 0, "%": 2, "free": 1}.items():
         side: JustifyMethod = "left" if title == "region" else "right"
         table.add_column(title, justify=side, rank=rank)
+    words = get_runtime(footprint.runtime).words
     flash = (
         ("model", footprint.model_bytes),
-        ("runtime code", footprint.runtime_bytes),
+        (words.code, footprint.runtime_bytes),
         ("application", footprint.app_flash_bytes),
     )
     ram = (
-        ("tensor arena", footprint.arena_bytes),
-        ("statics and stack", footprint.overhead_ram_bytes),
+        (words.arena, footprint.arena_bytes),
+        (words.overhead, footprint.overhead_ram_bytes),
         ("application", footprint.app_ram_bytes),
     )
     _region(table, "flash", footprint.flash_bytes, budget.flash_bytes, flash)

@@ -20,4 +20,8 @@ def get_runtime(name: str = "tflm", *, trusted: bool = True) -> Runtime:
         from autotiny.runtimes.tflm.runtime import TflmRuntime
 
         return TflmRuntime(trusted=trusted)
-    raise InputError(f"Runtimes are: tflm; got {name!r}.")
+    if name == "c":
+        from autotiny.runtimes.c.runtime import CRuntime
+
+        return CRuntime(trusted=trusted)
+    raise InputError(f"--runtime must be tflm or c; got {name!r}.")

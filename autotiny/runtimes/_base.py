@@ -86,6 +86,7 @@ class Footprint:
             of the instructions; the cycles per instruction are assumed.
         caveats: Sentences about what makes a figure less sure than its error says, such as an
             operator that was estimated from another one.
+        runtime: Name of the runtime whose figures these are.
     """
 
     model_bytes: int
@@ -103,6 +104,7 @@ class Footprint:
     origins: Mapping[str, Origin] = field(default_factory=dict)
     errors: Mapping[str, float | None] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
+    runtime: str = "tflm"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "caveats", tuple(self.caveats))  # JSON has lists only
@@ -230,10 +232,30 @@ class Firmware:
     title: str
 
 
+@dataclass(frozen=True)
+class Words:
+    """What people call the parts of a footprint.
+
+    Attributes:
+        code: Of ``runtime_bytes``.
+        arena: Of ``arena_bytes``.
+        overhead: Of ``overhead_ram_bytes``.
+        basis: Where the sizes come from, as the part of a caption.
+        title: The runtime itself.
+    """
+
+    code: str
+    arena: str
+    overhead: str
+    basis: str
+    title: str
+
+
 class Runtime(Protocol):
     """One inference runtime for microcontrollers."""
 
     name: str
+    words: Words
 
     def precision_costs(
         self, network: Network, target: Target, zeros: Mapping[str, int] | None = None

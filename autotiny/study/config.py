@@ -103,7 +103,7 @@ class StudyConfig(BaseModel):
     layout: Layout | None = None
     input_shape: tuple[int, ...] | None = None
     target: dict[str, Any] = Field(default_factory=lambda: asdict(Target()))
-    runtime: Literal["tflm"] = "tflm"
+    runtime: Literal["tflm", "c"] = "tflm"
     fingerprint: str = ""
     arrays: dict[str, str] = Field(default_factory=dict)
     version: str = ""

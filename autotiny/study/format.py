@@ -8,6 +8,7 @@ this version's is; a later one is refused with the version that made it.
 | 1 | 0.1.0 | no ``format``; a cost that is not known counts as 0 in latency and energy |
 | 2 | 0.2.0 | draws of their own, upper bounds, dropped hyperparameters, errors of figures |
 | 3 | 0.3.0 | kind of task, metric, class weights, layout, head; networks that are graphs |
+| 4 | 0.4.0 | which runtime: compiled C beside TFLM |
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from autotiny.errors import InputError
 from autotiny.runtimes._base import Footprint
 
 #: Of the studies that this version makes.
-FORMAT = 3
+FORMAT = 4
 
 
 def check_format(content: Mapping[str, Any], where: str) -> None:

@@ -1,4 +1,4 @@
-"""A study's trials on another device than they were searched for.
+"""A study's trials on another device, or in another runtime, than they were searched for.
 
 Nothing is trained: the models are packed again for the other target, which changes sizes and the
 way weights are stored, never outputs.
@@ -9,12 +9,14 @@ import dataclasses
 from autotiny.budget.limits import Budget
 from autotiny.candidate import Candidate
 from autotiny.errors import UnsupportedModelError
-from autotiny.runtimes._base import Target
+from autotiny.runtimes._base import Runtime, Target
 from autotiny.study.front import TrialRecord
 from autotiny.study.search import Search
 
 
-def records_on(search: Search, target: Target, budget: Budget) -> list[TrialRecord]:
+def records_on(
+    search: Search, target: Target, budget: Budget, runtime: Runtime | None = None
+) -> list[TrialRecord]:
     """Return a study's trials as they would be on a target.
 
     On another one than the study's, trials that were never trained are left out, and those that it
@@ -24,19 +26,21 @@ def records_on(search: Search, target: Target, budget: Budget) -> list[TrialReco
         search: The study.
         target: Where they would run.
         budget: What encodings must not make a model break.
+        runtime: In which they would run; the study's own by default.
 
     Raises:
         UnsupportedModelError: If the target can run none of them.
     """
     records = search.records()
-    if target == search.config.device:
+    runtime = runtime or search.runtime
+    if target == search.config.device and runtime.name == search.config.runtime:
         return records
     found, refusal = [], None
     for record in records:
         if record.litert_score is None:
             continue
         try:
-            found.append(repacked(search, record, target, budget)[0])
+            found.append(repacked(search, record, target, budget, runtime)[0])
         except UnsupportedModelError as error:
             refusal = error
     if not found and refusal is not None:
@@ -45,14 +49,18 @@ def records_on(search: Search, target: Target, budget: Budget) -> list[TrialReco
 
 
 def repacked(
-    search: Search, record: TrialRecord, target: Target, budget: Budget
+    search: Search,
+    record: TrialRecord,
+    target: Target,
+    budget: Budget,
+    runtime: Runtime | None = None,
 ) -> tuple[TrialRecord, bytes]:
-    """Return a trained trial on another target, and its image there.
+    """Return a trained trial on another target or in another runtime, and its image there.
 
     Raises:
         UnsupportedModelError: If the target cannot run it.
     """
-    config, runtime = search.config, search.runtime
+    config, runtime = search.config, runtime or search.runtime
     packed = runtime.pack(
         search.folder.get_artifact(record, "model"),
         target,

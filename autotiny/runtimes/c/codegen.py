@@ -1,6 +1,6 @@
 """A program as C99: ``NAME.h`` and ``NAME.c``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from autotiny.runtimes.c.groups import Group, groups_of, numbers_of
 from autotiny.runtimes.c.kernels import KERNELS
 from autotiny.runtimes.c.memory import Plan, plan_memory
 from autotiny.runtimes.c.program import Integers, Program, Step
+from autotiny.runtimes.c.speed import for_speed
 
 Optimise = Literal["size", "speed"]
 _KERNELS = Path(__file__).parent / "kernels"
@@ -71,6 +72,8 @@ def generate(
             each, with all numbers in it.
         told: Lines for the head of both files.
     """
+    if optimise == "speed":
+        program = for_speed(program)
     plan = plan_memory(program)
     groups = groups_of(program, specialise=optimise == "speed")
     prefix = f"{name}_"
@@ -81,7 +84,10 @@ def generate(
         for group in groups
         for place, step in group.steps
     }  # fmt: skip
-    calls = [_call(*called[place], place, plan, prefix) for place in sorted(called)]
+    calls = [
+        _call(*called[place], place, plan, prefix, program.scratch_slot(place))
+        for place in sorted(called)
+    ]
     structures = [_structure(group, prefix, constants) for group in groups if group.shared]
     templates = environment()
     values = {
@@ -89,7 +95,9 @@ def generate(
         "program": program, "constants": constants.lines, "structures": structures,
         "functions": [text for text, _ in functions],
         "helpers": templates.get_template("common.c.j2").render(
-            p=prefix, needs=_helpers(set().union(*(needs for _, needs in functions)))
+            p=prefix,
+            needs=_helpers(set().union(*(needs for _, needs in functions))),
+            narrow=all(step.largest < 1 << 30 for step in program.steps),
         ),
         "calls": calls,
         "memory": any(group.kernel in ("copy", "pad") for group in groups),
@@ -127,11 +135,15 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
     """Return the text of a group's function, and the helpers that it calls."""
     kernel, needs = KERNELS[group.kernel], set(KERNELS[group.kernel].needs)
     rescale = prefix
-    if kernel.shifts:
-        least = min(_least_shifts(group, kernel.shifts))
-        chosen = "scaled" if least >= 1 else "scaled_any"
+
+    def rescale_by(*names: str) -> str:
+        """Return the helper that shifts to the right by what these numbers or arrays say."""
+        chosen = "scaled" if min(_least_shifts(group, names)) >= 1 else "scaled_any"
         needs.add(chosen)
-        rescale += chosen
+        return prefix + chosen
+
+    if kernel.shifts and group.kernel != "add":
+        rescale = rescale_by(*kernel.shifts)
     first = group.steps[0][1]
     arrays = {
         key: f"l->{key}"
@@ -142,14 +154,31 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
     fields = {key: str(value) for key, value in group.constants.items()}
     fields |= {key: f"l->{key}" for key in group.fields}
     flash = f"{prefix.upper()}FLASH"
+
+    def factor(name: str) -> Callable[[str], str]:
+        """Return what gives a filter's multiplier or shift: an element, or one number for all."""
+        return lambda index: f"{arrays[name]}[{index}]" if name in arrays else fields[name]
+
+    def finished(total: str, index: str | None) -> str:
+        """Return a filter's sum as its output."""
+        pair = (
+            ("multiplier", "shift")
+            if index is None
+            else (factor("multiplier")(index), factor("shift")(index))
+        )
+        scaled = f"{rescale}({total}, {', '.join(pair)}) + {_signed(fields['out_zero'])}"
+        return f"{prefix}clamped({scaled}, {_signed(fields['low'])}, {_signed(fields['high'])})"
+
     shared = f"const {flash} struct {prefix}{group.name} *l, " if group.shared else ""
     values = {
         "name": prefix + group.name, "p": prefix, "layer": shared, "FLASH": flash,
         "f": {key: _signed(value) for key, value in fields.items()},
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
-        "rescale": rescale, "encoding": group.encoding,
+        "finished": finished, "multiplier": factor("multiplier"), "shift": factor("shift"),
+        "tag": group.name, "rescale": rescale, "rescale_by": rescale_by, "encoding": group.encoding,
     }  # fmt: skip
-    return environment().get_template(f"{group.kernel}.c.j2").render(values), needs
+    text = environment().get_template(f"{group.kernel}.c.j2").render(values)
+    return text, needs  # rendering adds to what is needed
 
 
 class _Optional(dict[str, Any]):
@@ -165,11 +194,16 @@ def _signed(value: str) -> str:
 
 def _least_shifts(group: Group, names: Sequence[str]) -> list[int]:
     return [
-        int(np.min(step.arrays[name])) if name in step.arrays else step.numbers[name]
+        int(np.min(_shifts(step.arrays[name], name))) if name in step.arrays else step.numbers[name]
         for _, step in group.steps
         for name in names
         if name in step.arrays or name in step.numbers
     ]
+
+
+def _shifts(values: Integers, name: str) -> Integers:
+    """Return the shifts in an array: each third of the terms of filters."""
+    return values[2::3] + 1 if name == "terms" else values
 
 
 def _helpers(needs: set[str]) -> set[str]:
@@ -195,8 +229,11 @@ def _structure(group: Group, prefix: str, constants: _Constants) -> str:
     return "\n".join(lines)
 
 
-def _call(group: Group, step: Step, place: int, plan: Plan, prefix: str) -> str:
-    where = [f"work + {plan.offsets[slot]}" for slot in (*step.inputs, step.output)]
+def _call(
+    group: Group, step: Step, place: int, plan: Plan, prefix: str, scratch: int | None
+) -> str:
+    slots = [*step.inputs, step.output, *([] if scratch is None else [scratch])]
+    where = [f"work + {plan.offsets[slot]}" for slot in slots]
     first = [f"&{prefix}step_{place}"] if group.shared else []
     return f"{prefix}{group.name}({', '.join(first + where)});"
 

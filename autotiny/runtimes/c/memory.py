@@ -32,11 +32,13 @@ class _Pair:
         ahead: The other is the input that this output may overlap: this may begin at
             ``other + ahead`` at the latest. None if it may not.
         behind: This is the input that the other, an output, may overlap, likewise.
+        together: They may lie at exactly the same place.
     """
 
     other: int
     ahead: int | None = None
     behind: int | None = None
+    together: bool = False
 
 
 def plan_memory(program: Program, *, seed: int = 0) -> Plan:
@@ -46,7 +48,7 @@ def plan_memory(program: Program, *, seed: int = 0) -> Plan:
     is greedy, each at the lowest place that is free, in several orders of which the best is kept;
     no order can need less than the activations of the fullest step when nothing overlaps.
     """
-    pairs, sizes = _pairs(program), program.sizes
+    pairs, sizes = _pairs(program), sizes_of(program)
     slots = sorted(sizes)
     best = Plan({}, 1 << 60)
     for order in _orders(program, slots, sizes, seed):
@@ -57,6 +59,16 @@ def plan_memory(program: Program, *, seed: int = 0) -> Plan:
     return best
 
 
+def sizes_of(program: Program) -> dict[int, int]:
+    """Return the bytes of every activation and of every step's scratch, by slot."""
+    scratch = {
+        slot: step.scratch
+        for place, step in enumerate(program.steps)
+        if (slot := program.scratch_slot(place)) is not None
+    }
+    return {**program.sizes, **scratch}
+
+
 def lifetimes(program: Program) -> dict[int, tuple[int, int]]:
     """Return for each slot the step that writes it first and the one that uses it last.
 
@@ -64,6 +76,8 @@ def lifetimes(program: Program) -> dict[int, tuple[int, int]]:
     """
     spans = {program.input.slot: (-1, -1)}
     for place, step in enumerate(program.steps):
+        if (scratch := program.scratch_slot(place)) is not None:
+            spans[scratch] = (place, place)
         for slot in (*step.inputs, step.output):
             born = spans.get(slot, (place, place))[0]
             spans[slot] = (born, place)
@@ -75,17 +89,21 @@ def _pairs(program: Program) -> dict[int, list[_Pair]]:
     spans = lifetimes(program)
     pairs: dict[int, list[_Pair]] = {slot: [] for slot in spans}
     allowed: dict[tuple[int, int], int] = {}
+    together: set[frozenset[int]] = set()
     for place, step in enumerate(program.steps):
         for slot, margin in zip(step.inputs, step.margins, strict=True):
             fresh = spans[step.output][0] == place
             if margin is not None and fresh and spans[slot][1] == place and slot != step.output:
                 key = (step.output, slot)
                 allowed[key] = min(margin, allowed.get(key, margin))
+        if step.in_place and spans[step.output][0] == place == spans[step.inputs[0]][1]:
+            together.add(frozenset((step.inputs[0], step.output)))
     for a, (a_born, a_last) in spans.items():
         for b, (b_born, b_last) in spans.items():
             if a == b or a_last < b_born or b_last < a_born:
                 continue
-            pairs[a].append(_Pair(b, allowed.get((a, b)), allowed.get((b, a))))
+            same = frozenset((a, b)) in together
+            pairs[a].append(_Pair(b, allowed.get((a, b)), allowed.get((b, a)), same))
     return pairs
 
 
@@ -123,7 +141,9 @@ def _place(
                 low = max(low, at + pair.ahead + 1)
             if pair.behind is not None:
                 high = min(high, at - pair.behind)
-            if low < high:
+            if pair.together:
+                taken += [(low, at), (at + 1, high)]
+            elif low < high:
                 taken.append((low, high))
         at = 0
         for low, high in sorted(taken):

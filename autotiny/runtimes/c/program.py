@@ -23,6 +23,10 @@ class Step:
             both lie in the same place (less than 0: it must begin so much before it); None where
             they must lie apart.
         macs: Multiply-accumulate operations.
+        largest: No value that is rescaled is further from zero; 0 is far less than 2^30.
+        scratch: Bytes that it needs for itself while it runs.
+        in_place: The output may lie exactly where the first input lies, and nowhere else over it.
+        label: Name of its weights in the model, if it has any.
         variant: Form of the kernel that does it: of each form a function is written.
     """
 
@@ -34,6 +38,10 @@ class Step:
     margins: tuple[int | None, ...] = ()
     macs: int = 0
     variant: str = ""
+    largest: int = 0
+    scratch: int = 0
+    in_place: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,10 @@ class Program:
     sizes: Mapping[int, int]
     input: Edge
     output: Edge
+
+    def scratch_slot(self, place: int) -> int | None:
+        """Return the slot of a step's scratch, a number below zero; None if it needs none."""
+        return -place - 1 if self.steps[place].scratch else None
 
     @property
     def macs(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.runtimes._base import Firmware, Footprint, Packed, Target
+from autotiny.runtimes._base import Firmware, Footprint, Packed, Target, Words
 from autotiny.runtimes.tflm import interpreter, legality
 from autotiny.runtimes.tflm.arena import Arena, predict_arena
 from autotiny.runtimes.tflm.code_size import code_size
@@ -33,6 +33,16 @@ class TflmRuntime:
     """
 
     name = "tflm"
+    words = Words(
+        code="runtime code",
+        arena="tensor arena",
+        overhead="statics and stack",
+        basis=(
+            "flash: the model, measured, and runtime code, from a table; RAM: the arena, predicted "
+            "for the 32-bit target, and a reserve for statics and stack"
+        ),
+        title="TensorFlow Lite Micro",
+    )
 
     def __init__(self, *, trusted: bool = True) -> None:
         self.trusted = trusted

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from autotiny.runtimes.c.kernels._weighted import choose_forms, compact_factors
+from autotiny.runtimes.c.kernels._weighted import (
+    choose_forms,
+    compact_factors,
+    interleave_terms,
+)
 from autotiny.runtimes.c.program import Step
 
 
@@ -28,6 +32,13 @@ class Kernel:
 #: Every kernel by the name of its template.
 KERNELS: dict[str, Kernel] = {
     "weighted": Kernel(("shift", "least_shift"), forms=choose_forms, compact=compact_factors),
+    "patches": Kernel(("terms",), ("clamped", "dsp"), compact=interleave_terms),
+    "row": Kernel(("shift",), ("clamped", "dsp"), forms=choose_forms),
+    "depthwise_3x3": Kernel(
+        ("shift",),
+        ("clamped", "dsp", "low_low", "low_high", "high_low", "high_high"),
+        forms=choose_forms,
+    ),
     "max_pool": Kernel(),
     "average_pool": Kernel(),
     "mean": Kernel(("shift",)),

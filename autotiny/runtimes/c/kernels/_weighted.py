@@ -17,7 +17,7 @@ _FACTOR_BYTES = 4
 def choose_forms(steps: Sequence[Step]) -> list[Step]:
     """Give steps with one factor for all filters a form of their own where that is smaller."""
     single = [step for step in steps if _is_single(step)]
-    spread = _FACTOR_BYTES * sum(step.numbers["filters"] for step in single)
+    spread = _FACTOR_BYTES * sum(step.arrays["bias"].size for step in single)
     if len(single) < len(steps) and spread < _FUNCTION_BYTES:
         return [_spread(step) if _is_single(step) else step for step in steps]
     return [_scalar(step) if _is_single(step) else step for step in steps]
@@ -45,13 +45,13 @@ def compact_factors(steps: Sequence[Step]) -> list[Step]:
 
 
 def _is_single(step: Step) -> bool:
-    return step.arrays["multiplier"].size == 1 < step.numbers["filters"]
+    return step.arrays["multiplier"].size == 1 < step.arrays["bias"].size
 
 
 def _spread(step: Step) -> Step:
     arrays: dict[str, Any] = dict(step.arrays)
     for key in ("multiplier", "shift"):
-        arrays[key] = np.repeat(arrays[key], step.numbers["filters"])
+        arrays[key] = np.repeat(arrays[key], arrays["bias"].size // arrays[key].size)
     return replace(step, arrays=arrays)
 
 
@@ -60,3 +60,15 @@ def _scalar(step: Step) -> Step:
     numbers = {key: int(step.arrays[key][0]) for key in ("multiplier", "shift")}
     variant = f"{step.variant}_one".lstrip("_")
     return replace(step, arrays=arrays, numbers={**step.numbers, **numbers}, variant=variant)
+
+
+def interleave_terms(steps: Sequence[Step]) -> list[Step]:
+    """Put a filter's bias, multiplier and shift behind one another: one pointer finds them all."""
+    made = []
+    for step in map(_spread, steps):
+        arrays = dict(step.arrays)
+        parts = [arrays.pop(name).astype(np.int32) for name in ("bias", "multiplier", "shift")]
+        parts[2] -= 1  # as it is used
+        arrays["terms"] = np.stack(parts, axis=-1).ravel()
+        made.append(replace(step, arrays=arrays))
+    return made

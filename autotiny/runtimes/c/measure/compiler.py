@@ -15,7 +15,7 @@ from autotiny.runtimes.c.measure.cores import Core
 #: What is installed for measuring.
 EXTRA = "autotiny[measure]"
 _FLAGS = (
-    "-std=gnu99", "-ffreestanding", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+    "-std=gnu99", "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
     "-ffunction-sections", "-fdata-sections", "-fno-sanitize=all", "-g",
 )  # fmt: skip
 _LEVELS: dict[Optimise, str] = {"size": "-Os", "speed": "-O2"}

@@ -24,7 +24,11 @@ def pool(context: Context, operator: Operator) -> Sequence[Step]:
     low, high = activation_range(sink, options.get("fused_activation_function", 0))
     before_h = window_start(padding, in_h, stride_h, window_h, out_h)
     before_w = window_start(padding, in_w, stride_w, window_w, out_w)
+    inside_h = (out_h - 1) * stride_h + window_h <= in_h
+    inside_w = (out_w - 1) * stride_w + window_w <= in_w
     numbers = {
+        "pads": int(before_h > 0 or before_w > 0 or not inside_h or not inside_w),
+        "values": window_h * window_w,
         "in_h": in_h, "in_w": in_w, "in_c": channels, "out_h": out_h, "out_w": out_w,
         "window_h": window_h, "window_w": window_w, "stride_h": stride_h, "stride_w": stride_w,
         "before_h": before_h, "before_w": before_w, "low": low, "high": high,

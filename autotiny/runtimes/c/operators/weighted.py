@@ -149,7 +149,17 @@ def _weighted(
     }
     macs = n["out_h"] * n["out_w"] * flat.size
     margin = _margin(numbers)
-    return Step("weighted", (source[1],), sink[1], numbers, arrays, (margin,), macs)
+    return Step(
+        "weighted",
+        (source[1],),
+        sink[1],
+        numbers,
+        arrays,
+        (margin,),
+        macs,
+        label=kernel.name,
+        largest=int(largest.max()),
+    )
 
 
 def _bias(context: Context, operator: Operator, filters: int) -> NDArray[np.int64]:

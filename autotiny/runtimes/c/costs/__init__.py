@@ -1,0 +1,1 @@
+"""What C code takes on a core, before it is compiled."""

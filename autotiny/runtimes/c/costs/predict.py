@@ -1,0 +1,79 @@
+"""Predicts code, stack and instructions of a program on a core, from tables of measurements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autotiny.runtimes._base import Origin
+from autotiny.runtimes.c.costs.features import Features, code_features, work_features
+from autotiny.runtimes.c.groups import Group
+from autotiny.runtimes.c.measure.cores import core_of
+from autotiny.yaml_text import read_yaml
+
+_TABLES = Path(__file__).parent
+#: A core that was not measured is taken for the one most like it, and is so much less sure.
+_STAND_INS = {"xtensa": "rv32imc", "riscv": "rv32imc", "cortex-m": "cortex-m33", "avr": "rv32imc"}
+_STAND_IN_ERROR = 0.3
+_ANY = "cortex-m4"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What C code takes on a core.
+
+    Attributes:
+        code_bytes: Instructions and their literals.
+        stack_bytes: Deepest stack: the largest of all programs that were measured.
+        instructions: Of an inference; None where no emulator counts them.
+        code_error: Relative error of the code, that 95 % of programs kept.
+        instructions_error: Likewise.
+        origin: ``predicted`` from measurements of this core, or ``estimated`` from another's.
+    """
+
+    code_bytes: int
+    stack_bytes: int
+    instructions: int | None
+    code_error: float
+    instructions_error: float | None
+    origin: Origin
+
+
+def predict_costs(groups: Sequence[Group], core: str) -> Costs:
+    """Return what the functions of a program take on a core."""
+    table, known = table_of(core)
+    more = 0.0 if known else _STAND_IN_ERROR
+    instructions = error = None
+    if "instructions" in table:
+        instructions = round(_applied(table["instructions"], work_features(groups)))
+        error = float(table["instructions_error"]) + more
+    return Costs(
+        code_bytes=round(_applied(table["code"], code_features(groups))),
+        stack_bytes=int(table.get("stack", 0)) or _largest_stack(),
+        instructions=instructions,
+        code_error=float(table["code_error"]) + more,
+        instructions_error=error,
+        origin="predicted" if known else "estimated",
+    )
+
+
+@cache
+def table_of(core: str) -> tuple[Mapping[str, Any], bool]:
+    """Return the table of a core, and whether it is its own."""
+    found = core_of(core)
+    if found is not None and (path := _TABLES / f"{found.name}.yaml").exists():
+        return read_yaml(path), True
+    name = core.lower()
+    like = next((other for start, other in _STAND_INS.items() if name.startswith(start)), _ANY)
+    return read_yaml(_TABLES / f"{like}.yaml"), False
+
+
+@cache
+def _largest_stack() -> int:
+    tables = (read_yaml(path) for path in _TABLES.glob("*.yaml"))
+    return max(int(table.get("stack", 0)) for table in tables)
+
+
+def _applied(factors: Mapping[str, float], features: Features) -> float:
+    return sum(float(factors.get(name, 0.0)) * amount for name, amount in features.items())

@@ -1,0 +1,53 @@
+"""Which precisions the C runtime has, and what they take, before anything is lowered."""
+
+import math
+from collections.abc import Mapping
+
+from autotiny.networks.graph import Network
+from autotiny.networks.layers import DepthwiseConv2D, WeightLayer
+from autotiny.networks.precision import LayerPrecision
+from autotiny.runtimes._base import PrecisionCosts
+from autotiny.runtimes.c.encoding import FUNCTION_BYTES
+
+_UNIFORM_INT4 = LayerPrecision(weight_bits=4)
+_CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
+
+
+def precision_costs(network: Network, zeros: Mapping[str, int]) -> PrecisionCosts:
+    """Return the precisions of every layer.
+
+    Every layer may have 4-bit weights, and few values by code and table; a pruned layer is stored
+    as mask and values where that is smaller. Each way to store weights takes one function.
+
+    Args:
+        network: Layers in order.
+        zeros: How many weights of a kernel are zero, by array name.
+    """
+    shapes = network.weight_shapes()
+
+    def options(layer: WeightLayer) -> list[LayerPrecision]:
+        # The quantiser has no 4-bit depthwise kernels; a table of 16 values is as small.
+        plain = [] if isinstance(layer, DepthwiseConv2D) else [_UNIFORM_INT4]
+        return [*plain, *_CLUSTERED]
+
+    def layer_bytes(layer: str, precision: LayerPrecision, parts: frozenset[str]) -> int:
+        name = f"{layer}/kernel"
+        count = math.prod(shapes[name])
+        size = math.ceil(count * precision.weight_bits / 8)
+        if precision.clustered:
+            size += 2**precision.weight_bits
+        if name in zeros:
+            size = min(size, math.ceil(count / 8) + count - zeros[name])
+        return size
+
+    def needs(precision: LayerPrecision) -> frozenset[str]:
+        if precision.clustered:
+            return frozenset({"table"})
+        return frozenset({"int4"} if precision.weight_bits == 4 else ())
+
+    return PrecisionCosts(
+        options={layer.name: options(layer) for layer in network.weight_layers},
+        layer_bytes=layer_bytes,
+        code_bytes={name: FUNCTION_BYTES[name] for name in ("table", "int4")},
+        needs=needs,
+    )

@@ -1,0 +1,177 @@
+"""Compiled C as a runtime: what a model costs as C code, and what it computes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.errors import InputError, UnsupportedModelError
+from autotiny.runtimes._base import (
+    Firmware,
+    Footprint,
+    Packed,
+    Target,
+    Words,
+    energy_mj,
+    latency_s,
+)
+from autotiny.runtimes.c.costs.predict import predict_costs
+from autotiny.runtimes.c.encoding import encode_weights, encodings_of
+from autotiny.runtimes.c.groups import constant_bytes, groups_of
+from autotiny.runtimes.c.memory import plan_memory
+from autotiny.runtimes.c.program import Program
+from autotiny.runtimes.c.reading import read_program
+from autotiny.runtimes.tflm import interpreter
+
+if TYPE_CHECKING:
+    from autotiny.networks.graph import Network
+    from autotiny.runtimes._analysis import Analysis
+    from autotiny.runtimes._base import PrecisionCosts
+
+
+class CRuntime:
+    """The Runtime contract for compiled C.
+
+    The image is the int8 model itself: its C code is made of it, the same every time. What is
+    flashed is that code's constants (``model_bytes``) and functions (``runtime_bytes``).
+
+    Attributes:
+        name: ``c``.
+        trusted: Models come from autotiny itself.
+    """
+
+    name = "c"
+    words = Words(
+        code="C functions",
+        arena="activations",
+        overhead="stack",
+        basis=(
+            "flash: constants, exact, and C functions, predicted from programs that were compiled; "
+            "RAM: activations, exact, and the deepest stack of those programs"
+        ),
+        title="compiled C",
+    )
+
+    def __init__(self, *, trusted: bool = True) -> None:
+        self.trusted = trusted
+
+    def precision_costs(
+        self, network: "Network", target: Target, zeros: Mapping[str, int] | None = None
+    ) -> "PrecisionCosts":
+        """Return the precisions of every layer and what they cost; see the contract."""
+        from autotiny.runtimes.c.precision_costs import precision_costs
+
+        return precision_costs(network, zeros or {})
+
+    def overhead_ram_bytes(self, target: Target) -> int:
+        """Return the stack; there is nothing else."""
+        return predict_costs((), target.core).stack_bytes
+
+    def pack(
+        self,
+        model: bytes,
+        target: Target,
+        *,
+        arena_limit: int | None = None,
+        grow_arena: bool = True,
+        encodings: Mapping[str, str] | None = None,
+        any_values: bool = False,
+    ) -> Packed:
+        """Return the model and how its weights are stored; see the contract.
+
+        No encoding takes RAM here, so the smallest is the best whatever the limit, and what was
+        chosen before is never better than what is chosen now.
+        """
+        program = encode_weights(read_program(model))
+        chosen = {program.steps[i].label: name for i, name in encodings_of(program).items()}
+        for name in encodings or {}:
+            if name not in chosen:
+                raise InputError(f"There are no weights called {name}.")
+        sparse = frozenset(name for name, encoding in chosen.items() if encoding == "pruned")
+        return Packed(model, chosen, sparse)
+
+    def footprint(
+        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> Footprint:
+        """Return what a model costs as C code on a target.
+
+        Raises:
+            InputError: If the image is no sound TFLite model.
+            UnsupportedModelError: If the runtime cannot run it.
+        """
+        program = encode_weights(read_program(image))
+        groups = groups_of(program, specialise=False)
+        costs = predict_costs(groups, target.core)
+        plan = plan_memory(program)
+        latency = latency_s(costs.instructions, target)
+        return Footprint(
+            model_bytes=constant_bytes(groups),
+            runtime_bytes=costs.code_bytes,
+            arena_used_bytes=plan.size,
+            arena_bytes=plan.size,
+            overhead_ram_bytes=costs.stack_bytes,
+            macs=program.macs,
+            params=_params(program),
+            instructions=costs.instructions,
+            app_flash_bytes=app_flash_bytes,
+            app_ram_bytes=app_ram_bytes,
+            runtime=self.name,
+            latency_s=latency,
+            energy_mj=energy_mj(latency, target),
+            origins={
+                "model_bytes": "measured",
+                "runtime_bytes": costs.origin,
+                "arena_bytes": "measured",
+                "arena_used_bytes": "measured",
+                "overhead_ram_bytes": costs.origin,
+                "instructions": costs.origin,
+                "latency_s": costs.origin,
+                "energy_mj": costs.origin,
+            },
+            errors={
+                "model_bytes": 0.0,
+                "runtime_bytes": costs.code_error,
+                "arena_bytes": 0.0,
+                "arena_used_bytes": 0.0,
+                "overhead_ram_bytes": 0.0 if costs.origin == "predicted" else costs.code_error,
+                "instructions": costs.instructions_error,
+                "latency_s": costs.instructions_error,
+                "energy_mj": costs.instructions_error,
+            },
+        )
+
+    def analyze(
+        self, data: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+    ) -> "Analysis":
+        """Refuse: layers are told apart for TFLM only."""
+        raise UnsupportedModelError(
+            "A model is analysed layer by layer for the tflm runtime; `autotiny compile` tells "
+            "what it takes as C code."
+        )
+
+    def firmware(self, target: Target, operators: Sequence[str]) -> Firmware:
+        """Refuse: a project of C code is written by ``engine``."""
+        raise UnsupportedModelError("The c runtime writes its own project.")
+
+    def firmware_target(self, ecosystem: str, target: Target) -> Target:
+        """Return the target: C compiles everywhere."""
+        return target
+
+    def outputs(self, image: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the device's bits, ``(n, classes)``: those of TFLM, as every export proves.
+
+        Raises:
+            InputError: If the samples do not fit the model.
+            UnsupportedModelError: If TFLM refuses the model.
+        """
+        return interpreter.outputs(image, inputs, trusted=self.trusted)
+
+
+def _params(program: Program) -> int:
+    """Return the number of weights and biases."""
+    return sum(
+        step.numbers["filters"] + step.macs // (step.numbers["out_h"] * step.numbers["out_w"])
+        for step in program.steps
+        if step.kernel == "weighted"
+    )

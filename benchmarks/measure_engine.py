@@ -1,0 +1,167 @@
+"""Measure the C runtime's code and instructions on every core, and fit the tables of its costs.
+
+Random networks of every family, with weights in every encoding, are compiled for each core with
+clang and run on an emulated core; factors for what `autotiny/runtimes/c/costs/features.py` counts
+are fitted to three quarters of them, and the errors on the rest are printed and stored.
+Run: python benchmarks/measure_engine.py [--models 160] [--write]
+"""
+
+import argparse
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+import yaml
+from scipy.optimize import lsq_linear
+
+from autotiny.lowering import activation_ranges, lower
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.families import build_network
+from autotiny.networks.initial import initial_weights
+from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.costs.features import code_features, work_features
+from autotiny.runtimes.c.encoding import encode_weights, encodings_of
+from autotiny.runtimes.c.groups import groups_of
+from autotiny.runtimes.c.measure.compiler import compile_for, compiler_version
+from autotiny.runtimes.c.measure.cores import CORES
+from autotiny.runtimes.c.measure.emulator import emulate
+from autotiny.runtimes.c.reading import read_program
+
+TABLES = Path(__file__).parents[1] / "autotiny" / "runtimes" / "c" / "costs"
+KINDS = {"int8": range(-127, 128), "int4": range(-7, 8), "table": (-90, -40, 0, 13, 60)}
+
+
+def random_model(rng):
+    """Return an int8 model of a random network of a random family."""
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    image = (int(pick(6, 8, 10, 12)), int(pick(6, 8, 9)), int(pick(1, 2, 3)))
+    signal = (int(pick(20, 32, 47)), 1, int(pick(1, 3, 6)))
+    filters = [int(n) for n in rng.integers(3, 17, rng.integers(1, 5))]
+    family, shape, options = pick(
+        ("mlp", (int(rng.integers(4, 60)),), {"units": tuple(filters)}),
+        ("cnn", image, {"filters": tuple(filters), "strides": tuple(pick(1, 2) for _ in filters)}),
+        ("cnn", image, {"filters": (filters[0],), "strides": (1,), "head": "flatten"}),
+        ("ds_cnn", image, {"filters": filters[0], "blocks": int(pick(1, 2, 4))}),
+        ("resnet", image, {}), ("squeeze", image, {}), ("mobilenet_v2", image, {}),
+        ("cnn1d", signal, {}), ("tcn", signal, {}), ("autoencoder", (filters[0] + 9,), {}),
+    )  # fmt: skip
+    outputs = shape[0] if family == "autoencoder" else int(rng.integers(2, 12))
+    network = build_network(family, options, shape, outputs)
+    if family in ("resnet", "squeeze", "mobilenet_v2", "cnn1d", "tcn", "autoencoder"):
+        from autotiny.compression.width import cut
+
+        weights = initial_weights(network, int(rng.integers(1 << 30)))
+        network, weights = cut(network, weights, float(rng.uniform(0.1, 0.5)))
+    else:
+        weights = initial_weights(network, int(rng.integers(1 << 30)))
+    network, weights = fold_batch_norm(network, weights)
+    x = rng.normal(size=(16, *shape)).astype(np.float32)
+    return lower(network, weights, {}, activation_ranges(network, weights, x))
+
+
+def random_program(rng):
+    """Return a random model's program, its weights in one or in several encodings."""
+    program = read_program(random_model(rng))
+    wanted, steps = {}, list(program.steps)
+    names = ["int8"] if rng.random() < 0.4 else list(rng.choice([*KINDS, "pruned"], 2))
+    for place in encodings_of(program):
+        name = str(rng.choice(names))
+        weights = np.asarray(steps[place].arrays["weights"])
+        drawn = rng.choice(KINDS.get(name, KINDS["int8"]), weights.shape)
+        if name == "pruned":
+            drawn = np.where(rng.random(weights.shape) < rng.uniform(0.3, 0.9), 0, drawn)
+        arrays = {**steps[place].arrays, "weights": drawn.astype(np.int8)}
+        steps[place] = replace(steps[place], arrays=arrays)
+        wanted[place] = name
+    return encode_weights(replace(program, steps=tuple(steps)), wanted)
+
+
+def measured(program, core, rng):
+    """Return code bytes, constants, stack and instructions of a program on a core."""
+    source = generate(program)
+    linked = compile_for(source, CORES[core], "size")
+    row = {"code": linked.code_bytes, "constants": linked.constant_bytes}
+    if CORES[core].emulator:
+        size = program.sizes[program.input.slot]
+        x = rng.integers(-128, 128, (1, size)).astype(np.int8)
+        run = emulate(linked, source, CORES[core], x)
+        row |= {"stack": run.stack_bytes, "instructions": run.instructions}
+    return row
+
+
+def fit(rows, values):
+    """Return factors for rows of features, never negative, that fit relative to the values."""
+    names = sorted({name for row in rows for name, amount in row.items() if amount})
+    matrix = np.array([[row.get(name, 0) for name in names] for row in rows], float)
+    matrix /= np.array(values, float)[:, None]
+    scale = matrix.max(axis=0)
+    solution = lsq_linear(
+        np.vstack([matrix / scale, 1e-4 * np.eye(len(names))]),
+        np.concatenate([np.ones(len(values)), np.zeros(len(names))]),
+        bounds=(0, np.inf),
+    )
+    return {name: float(x) for name, x in zip(names, solution.x / scale, strict=True)}
+
+
+def predicted(factors, row):
+    """Return what factors make of features."""
+    return sum(factors.get(name, 0) * amount for name, amount in row.items())
+
+
+def report(what, errors):
+    """Print how wrong predictions are."""
+    mean, most, worst = abs(errors).mean(), np.quantile(abs(errors), 0.95), abs(errors).max()
+    print(f"{what}: mean {mean:.1%}, 95 % {most:.1%}, worst {worst:.1%}")
+
+
+def main():
+    """Measure, fit, print the errors and store the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", type=int, default=160)
+    parser.add_argument("--write", action="store_true", help="store the tables")
+    parser.add_argument("--cache", type=Path, help="where measurements are kept between runs")
+    options = parser.parse_args()
+    if options.cache and options.cache.exists():
+        programs, results = pickle.loads(options.cache.read_bytes())
+    else:
+        rng = np.random.default_rng(0)
+        programs = [random_program(rng) for _ in range(options.models)]
+        results = {c: [measured(p, c, rng) for p in programs] for c in CORES if c != "avr"}
+        if options.cache:
+            options.cache.write_bytes(pickle.dumps((programs, results)))
+    held = len(programs) // 4
+    groups = [groups_of(program, specialise=False) for program in programs]
+    code, work = [code_features(g) for g in groups], [work_features(g) for g in groups]
+    for core, rows in results.items():
+        table = {"compiler": compiler_version(), "models": len(programs) - held}
+        for what, features in (("code", code), ("instructions", work)):
+            if what not in rows[0]:
+                continue
+            values = np.array([row[what] for row in rows], float)
+            factors = fit(features[held:], values[held:])
+            guesses = np.array([predicted(factors, row) for row in features[:held]])
+            errors = guesses / values[:held] - 1
+            report(f"{core} {what}", errors)
+            if what == "code":
+                flash = values + [row["constants"] for row in rows]
+                report(f"{core} flash", (guesses - values[:held]) / flash[:held])
+            table[what] = {k: round(v, 3) for k, v in factors.items() if v > 1e-3}
+            table[f"{what}_error"] = round(float(np.quantile(abs(errors), 0.95)), 3)
+        stacks = [row["stack"] for row in rows if "stack" in row]
+        if stacks:
+            table["stack"] = max(stacks)
+            print(f"{core} stack: {min(stacks)} to {max(stacks)} B")
+        if options.write:
+            (TABLES / f"{core}.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+
+
+if __name__ == "__main__":
+    main()
