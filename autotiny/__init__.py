@@ -1,3 +1,3 @@
 """autotiny: automatic search for machine-learning models that fit microcontrollers."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

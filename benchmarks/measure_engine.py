@@ -27,7 +27,11 @@ from autotiny.runtimes.c.codegen import generate
 from autotiny.runtimes.c.costs.features import code_features, work_features
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.groups import groups_of
-from autotiny.runtimes.c.measure.compiler import compile_for, compiler_version
+from autotiny.runtimes.c.measure.compiler import (
+    compile_for,
+    compiler_is_installed,
+    compiler_version,
+)
 from autotiny.runtimes.c.measure.cores import CORES
 from autotiny.runtimes.c.measure.emulator import emulate
 from autotiny.runtimes.c.reading import read_program
@@ -89,6 +93,8 @@ def measured(program, core, rng):
     source = generate(program)
     linked = compile_for(source, CORES[core], "size")
     row = {"code": linked.code_bytes, "constants": linked.constant_bytes}
+    if linked.stack_bytes is not None:
+        row["stack"] = linked.stack_bytes
     if CORES[core].emulator:
         size = program.sizes[program.input.slot]
         x = rng.integers(-128, 128, (1, size)).astype(np.int8)
@@ -133,15 +139,18 @@ def main():
         programs, results = pickle.loads(options.cache.read_bytes())
     else:
         rng = np.random.default_rng(0)
-        programs = [random_program(rng) for _ in range(options.models)]
-        results = {c: [measured(p, c, rng) for p in programs] for c in CORES if c != "avr"}
-        if options.cache:
-            options.cache.write_bytes(pickle.dumps((programs, results)))
+        programs, results = [random_program(rng) for _ in range(options.models)], {}
+    for name, core in CORES.items():
+        if name not in results and compiler_is_installed(core):
+            rng = np.random.default_rng(1)
+            results[name] = [measured(program, name, rng) for program in programs]
+    if options.cache:
+        options.cache.write_bytes(pickle.dumps((programs, results)))
     held = len(programs) // 4
     groups = [groups_of(program, specialise=False) for program in programs]
     code, work = [code_features(g) for g in groups], [work_features(g) for g in groups]
     for core, rows in results.items():
-        table = {"compiler": compiler_version(), "models": len(programs) - held}
+        table = {"compiler": compiler_version(CORES[core]), "models": len(programs) - held}
         for what, features in (("code", code), ("instructions", work)):
             if what not in rows[0]:
                 continue

@@ -31,6 +31,7 @@ class Limits:
         latency: ``--latency``.
         device: ``--device``: name or path.
         kernels: ``--kernels``; overrides the device's.
+        runtime: ``--runtime``, or that of the study.
     """
 
     flash: str | None = None
@@ -40,6 +41,7 @@ class Limits:
     latency: str | None = None
     device: str | None = None
     kernels: str | None = None
+    runtime: str = "tflm"
 
     def budget_and_target(
         self, budget: Budget | None = None, target: Target | None = None
@@ -60,7 +62,7 @@ class Limits:
             from autotiny.devices import load_device
 
             device = load_device(self.device)
-            target = device.to_target()
+            target = device.to_target(self.runtime)
             limits |= {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
         if self.kernels is not None:
             kernels = checked_kernels(self.kernels, target.core)

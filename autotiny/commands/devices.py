@@ -70,10 +70,12 @@ def show_device(name_or_path: str, output: str) -> None:
             table.add_row(field.name, value, device.notes.get(field.name, ""))
     width = min(out.width, _NOTES)
     out.print(table, width=width)
-    if device.runtime is None:
-        out.print(
-            f"{device.name} cannot run models: {device.refusal}", style="bold red", width=width
-        )
+    if device.refusal is not None:
+        what = "models" if device.runtime is None else "TensorFlow Lite Micro"
+        sentence = f"{device.name} cannot run {what}: {device.refusal}"
+        if device.runtime is not None:
+            sentence += " Compiled C runs there: --runtime c, which a search takes by itself."
+        out.print(sentence, style="bold red", width=width)
 
 
 def _plain(device: Device) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _table(devices: Sequence[Device]) -> Grid:
 
 
 def _row(device: Device) -> list[str]:
-    runs = device.runtime is not None
+    runs = device.runtime == "tflm"
     known = device.features
     features = [("yes" if known[name] else "no") if runs else "-" for name in _FEATURES]
     return [
@@ -100,7 +102,7 @@ def _row(device: Device) -> list[str]:
         f"{device.flash_bytes / 1024:,g}",
         f"{device.ram_bytes / 1024:,g}",
         f"{device.clock_hz / 1e6:g}",
-        device.kernels if runs else "cannot run",
+        device.kernels if runs else "cannot run" if device.runtime is None else "compiled C",
         *features,
         device.title,
     ]

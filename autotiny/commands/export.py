@@ -1,7 +1,9 @@
 """``autotiny export``."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from autotiny.commands._options import Limits
 from autotiny.errors import InputError, NothingFitsError
@@ -45,6 +47,7 @@ def export_trial(
         raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
     task, config = search.task, search.config
+    limits = replace(limits, runtime=config.runtime)
     budget, target = limits.budget_and_target(config.budget, config.device)
     target = ecosystem_target(ecosystem, target)
     if number is not None:
@@ -59,11 +62,16 @@ def export_trial(
     footprint, encodings = record.footprint, record.encodings
     firmware_runtime, extra = search.runtime, dict[str, str]()
     told: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = {}
+    beside = footprint
     if config.runtime == "c":
         engine = compiled(model, name, target)
         firmware_runtime = get_runtime("tflm")
-        image = firmware_runtime.pack(model, target).image
+        packed = firmware_runtime.pack(model, target)
+        encodings = packed.encodings
+        image, beside = packed.image, firmware_runtime.footprint(packed.image, target)
         footprint, told = measured(footprint, engine, target), engine.sentences
+        facts = engine.facts
         extra = {f"engine/{path}": text for path, text in engine.files.items()}
     manifest = export_bundle(
         BundleRequest(
@@ -72,7 +80,7 @@ def export_trial(
             image=image,
             target=target,
             runtime=firmware_runtime,
-            footprint=footprint,
+            footprint=beside,
             class_names=task.class_names,
             test_x=task.test.x,
             test_y=task.test.y,
@@ -86,6 +94,7 @@ def export_trial(
             encodings=encodings,
             ecosystem=firmware,
             extra=extra,
+            engine=facts,
         ),
         out,
         force=force,
@@ -93,7 +102,7 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     if target != config.device:
-        title = search.runtime.firmware(target, ()).title
+        title = firmware_runtime.firmware(target, ()).title
         _say_other_target(title, target, config.device, encodings != searched_for)
     say(footprint_table(footprint, budget))
     lacks = lacking(budget, footprint)

@@ -1,5 +1,6 @@
 """``autotiny front``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from autotiny.commands._options import Limits, checked_format, checked_plot
@@ -24,8 +25,9 @@ def show_front(
     plot = checked_plot(plot)
     search = Search.open(name, trusted=trust)
     config = search.config
-    budget, target = limits.budget_and_target(config.budget, config.device)
     where = get_runtime(runtime) if runtime is not None else search.runtime
+    limits = replace(limits, runtime=where.name)
+    budget, target = limits.budget_and_target(config.budget, config.device)
     records = records_on(search, target, budget, where)
     front = search.front(budget, records)
     if plot is not None and front:

@@ -34,7 +34,7 @@ class Device:
         has_decode: That TFLM has the DECODE operator; None: as the version.
         has_per_channel_fc: It has per-channel FULLY_CONNECTED; None: as the version.
         has_int4: It has packed 4-bit weights; None: as the version.
-        runtime: What runs models on it; None if nothing does.
+        runtime: What runs models on it unless something else is asked for; None if nothing does.
         refusal: Why nothing does.
         inherits: The file that this one completes.
         datasheet: Document, revision and section that the figures come from.
@@ -59,7 +59,7 @@ class Device:
     has_decode: bool | None = None
     has_per_channel_fc: bool | None = None
     has_int4: bool | None = None
-    runtime: Literal["tflm"] | None = "tflm"
+    runtime: Literal["tflm", "c"] | None = "tflm"
     refusal: Text | None = None
     inherits: Text | None = None
     notes: dict[str, str] = field(default_factory=dict)
@@ -77,15 +77,20 @@ class Device:
         }
         return {key: version if said is None else said for key, (said, version) in own.items()}
 
-    def to_target(self) -> Target:
+    def to_target(self, runtime: str = "tflm") -> Target:
         """Return what footprints and legality depend on.
 
+        Args:
+            runtime: Name of the runtime that is to run on it.
+
         Raises:
-            UnsupportedModelError: If no runtime runs on the device; the sentence says why.
+            UnsupportedModelError: If that runtime does not run on the device; the sentence says
+                why, and which one does.
         """
-        if self.runtime is None:
+        if self.runtime is None or (self.runtime == "c" and runtime != "c"):
+            other = " Compiled C does (--runtime c)." if self.runtime == "c" else ""
             raise UnsupportedModelError(
-                f"{self.name} cannot run TensorFlow Lite Micro: {self.refusal}"
+                f"{self.name} cannot run TensorFlow Lite Micro: {self.refusal}{other}"
             )
         return Target(
             name=self.name,

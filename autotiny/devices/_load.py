@@ -164,9 +164,9 @@ def _check_consistency(path: Path, device: Device) -> None:
     unknown = sorted(set(device.notes) - set(_KEYS))
     if unknown:
         raise InputError(f"{path}: notes must be on keys of the file; got {unknown[0]!r}.")
-    if (device.runtime is None) != (device.refusal is not None):
+    if (device.runtime != "tflm") != (device.refusal is not None):
         raise InputError(
-            f"{path}: a refusal must be given if and only if runtime is null; "
+            f"{path}: a refusal must be given if and only if runtime is null or c; "
             f"got runtime {device.runtime!r} and refusal {device.refusal!r}."
         )
     checked_kernels(device.kernels, device.core, name=f"{path}: kernels")

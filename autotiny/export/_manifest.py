@@ -65,6 +65,7 @@ class Manifest:
         threshold: What decides, where something is decided by one.
         target: The target's fields.
         footprint: The footprint's fields and its totals, in bytes.
+        engine: What is known of the same model as C code; empty if it is not in the bundle.
         encodings: Weight tensor to encoding.
         operators: Operators that the firmware registers.
         image_sha256: Of the flashed bytes.
@@ -89,6 +90,7 @@ class Manifest:
     threshold: float | None
     target: Mapping[str, Any]
     footprint: Mapping[str, Any]
+    engine: Mapping[str, Any]
     encodings: Mapping[str, str]
     operators: tuple[str, ...]
     image_sha256: str

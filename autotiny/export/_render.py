@@ -95,6 +95,7 @@ def _values(request: BundleRequest, interface: Interface, golden: GoldenVectors)
         "image_sha256": request.image_sha256,
         "target": request.target,
         "footprint": request.footprint,
+        "engine": request.engine,
         "class_names": request.class_names,
         "meaning": meaning.template,
         "noun": meaning.noun,

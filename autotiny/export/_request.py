@@ -42,6 +42,7 @@ class BundleRequest:
         study: Name of the study, if it comes from one.
         trial: Number of the trial, likewise.
         extra: Further files, path to contents.
+        engine: What is known of the same model as C code, which is among them; empty if it is not.
     """
 
     project: str
@@ -63,6 +64,7 @@ class BundleRequest:
     study: str | None = None
     trial: int | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

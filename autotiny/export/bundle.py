@@ -100,6 +100,7 @@ def _manifest(
         threshold=meaning_of(request, interface).threshold,
         target=plain(request.target),
         footprint=plain(footprint) | totals,
+        engine=dict(request.engine),
         encodings=dict(request.encodings),
         operators=interface.operators,
         image_sha256=request.image_sha256,

@@ -263,7 +263,7 @@ def _expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
         target: What lower sources say of the target; None is nothing.
     """
     rest = dict(source)
-    fields = _of_device(rest.pop("device", None))
+    fields = _of_device(rest.pop("device", None), rest.get("runtime"))
     kernels = rest.pop("kernels", None)
     sizes = {
         f"{key}_bytes": parse_size(value, name=f"--{key.replace('_', '-')}", allow_zero=zero)
@@ -281,14 +281,18 @@ def _expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
     return fields
 
 
-def _of_device(device: Any) -> dict[str, Any]:
+def _of_device(device: Any, runtime: Any) -> dict[str, Any]:
+    """Return what a device sets: target, budgets and, where only one has room, the runtime."""
     if device is None:
         return {}
     from autotiny.devices import load_device
 
     loaded = load_device(str(device))
-    target = asdict(loaded.to_target())
-    return {"target": target, "flash_bytes": loaded.flash_bytes, "ram_bytes": loaded.ram_bytes}
+    chosen = str(runtime or loaded.runtime or "tflm")
+    fields: dict[str, Any] = {"runtime": chosen} if chosen != "tflm" else {}
+    target = asdict(loaded.to_target(chosen))
+    sizes = {"flash_bytes": loaded.flash_bytes, "ram_bytes": loaded.ram_bytes}
+    return fields | {"target": target} | sizes
 
 
 def _with_kernels(target: Any, kernels: str) -> Any:

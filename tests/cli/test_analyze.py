@@ -359,7 +359,7 @@ def test_what_only_the_target_refuses_does_not_fit_it(cli, write):
 def test_device_that_runs_no_models_is_refused(refused, model):
     for command in ("analyze", "check"):
         assert "8-bit AVR" in refused(command, model, "--device", "atmega328p")
-    assert "8-bit AVR" in refused("search", "--device", "atmega328p")
+    assert "8-bit AVR" in refused("search", "--device", "atmega328p", "--runtime", "tflm")
 
 
 def test_core_that_was_not_measured_is_said(cli, model):

@@ -62,7 +62,7 @@ def test_latency_without_a_clock(no_trace, refused):
         (("--study", ""), "got ''"),
         (("--study", "x" * 65), "1 to 64"),
         (("--device", "nope"), "A device must be one of"),
-        (("--device", "atmega328p"), "cannot run TensorFlow Lite Micro"),
+        (("--device", "atmega328p", "--runtime", "tflm"), "cannot run TensorFlow Lite Micro"),
         (("--data", "nope"), "Data must be one of"),
         (("--data", "nope.npz"), "No such file"),
         (("--data", "nope.py:load"), "nope"),

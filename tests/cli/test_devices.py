@@ -14,7 +14,7 @@ def test_table_lists_every_device_with_its_figures(cli):
     assert set(rows) >= set(device_names())
     assert "960" in rows["nrf52840"]
     assert "cmsis-nn" in rows["nrf52840"]
-    assert "cannot run" in rows["atmega328p"]
+    assert "compiled C" in rows["atmega328p"]
     assert "Arduino Nano 33 BLE" in rows["nrf52840"]
     assert "datasheet" in out
 

@@ -88,6 +88,7 @@ def test_device_that_cannot_run_tflm_says_why():
     device = load_device("atmega328p")
     with pytest.raises(UnsupportedModelError, match=r"atmega328p cannot run .*32-bit.*2,048 B"):
         device.to_target()
+    assert device.to_target("c").core == "avr"
 
 
 def test_device_is_frozen():
@@ -189,9 +190,9 @@ def test_inheriting_from_itself(write):
         ({"tflm_version": "2019-01"}, "tflm_version must be one of .*2026-08.*; got '2019-01'"),
         ({"has_int4": "nope"}, "has_int4 must be a valid boolean; got 'nope'"),
         ({"has_int4": "1"}, "has_int4 must be a valid boolean; got 1"),
-        ({"runtime": "no"}, "runtime must be 'tflm'; got False"),
-        ({"runtime": "null"}, "refusal must be given if and only if runtime is null"),
-        ({"refusal": "small"}, "refusal must be given if and only if runtime is null"),
+        ({"runtime": "no"}, "runtime must be 'tflm' or 'c'; got False"),
+        ({"runtime": "null"}, "refusal must be given if and only if runtime is null or c"),
+        ({"refusal": "small"}, "refusal must be given if and only if runtime is null or c"),
         ({"active_ma": "3"}, "active_ma and supply_v must be given together"),
         ({"notes": "text"}, "notes must be a valid dictionary"),
         ({"notes": "{ram: x}"}, "notes must be on keys of the file; got 'ram'"),

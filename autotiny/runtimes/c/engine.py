@@ -144,12 +144,15 @@ def build_engine(
         "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
         "instructions": None, "compiler": None,
     }  # fmt: skip
-    if compiler_is_installed():
+    if compiler_is_installed(core):
         linked = compile_for(source, core, optimise)
         facts |= {
-            "compiler": compiler_version(), "code_bytes": linked.code_bytes,
+            "compiler": compiler_version(core), "code_bytes": linked.code_bytes,
             "constant_bytes": linked.constant_bytes, "flash_bytes": linked.flash_bytes,
         }  # fmt: skip
+        if linked.stack_bytes is not None:
+            facts["stack_bytes"] = linked.stack_bytes
+            facts["ram_bytes"] = source.plan.size + linked.stack_bytes
         if emulator_is_installed() and core.emulator is not None:
             few = inputs[:2].reshape(2, -1)
             emulated = emulate(linked, source, core, few)

@@ -136,17 +136,32 @@ def _zipped(
 
 
 def constant_bytes(groups: Sequence[Group]) -> int:
-    """Return the bytes of all arrays, equal ones once, and of the structures' numbers."""
-    seen: dict[tuple[str, bytes], int] = {}
-    numbers = 0
+    """Return the bytes of all constants: arrays, equal ones once, and structures, aligned."""
+    seen: set[tuple[str, bytes]] = set()
+    size = 0
     for group in groups:
         for _, step in group.steps:
             for key, ctype in group.arrays.items():
-                data = step.arrays[key].astype(np.int64).tobytes()
-                seen[ctype, data] = step.arrays[key].size * _BYTES[ctype]
-            if group.shared:
-                numbers += sum(_BYTES[t] for t in group.fields.values()) + 4 * len(group.arrays)
-    return sum(seen.values()) + numbers
+                name = (ctype, step.arrays[key].astype(np.int64).tobytes())
+                if name not in seen:
+                    seen.add(name)
+                    width = _BYTES[ctype]
+                    size = _aligned(size, width) + step.arrays[key].size * width
+    for group in groups:
+        if group.shared:
+            numbers = sum(_BYTES[t] for t in group.fields.values())
+            pointers = 4 * len(group.arrays)
+            each = _aligned(numbers + pointers, 4 if pointers else _widest(group))
+            size = _aligned(size, 4) + each * len(group.steps)
+    return size
+
+
+def _aligned(size: int, width: int) -> int:
+    return -(-size // width) * width
+
+
+def _widest(group: Group) -> int:
+    return max((_BYTES[ctype] for ctype in group.fields.values()), default=1)
 
 
 def numbers_of(group: Group, step: Step) -> Mapping[str, int]:

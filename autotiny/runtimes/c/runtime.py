@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from autotiny.runtimes._base import PrecisionCosts
 
 
+#: Of the constants: a linker may leave a structure out that was built into its only caller, or
+#: align otherwise (benchmarks/measure_engine.py: 275 of 320 programs exact, 317 within this).
+_CONSTANTS_ERROR = 0.01
+
+
 class CRuntime:
     """The Runtime contract for compiled C.
 
@@ -47,7 +52,7 @@ class CRuntime:
         arena="activations",
         overhead="stack",
         basis=(
-            "flash: constants, exact, and C functions, predicted from programs that were compiled; "
+            "flash: constants and C functions, predicted from programs that were compiled; "
             "RAM: activations, exact, and the deepest stack of those programs"
         ),
         title="compiled C",
@@ -120,7 +125,7 @@ class CRuntime:
             latency_s=latency,
             energy_mj=energy_mj(latency, target),
             origins={
-                "model_bytes": "measured",
+                "model_bytes": "predicted",
                 "runtime_bytes": costs.origin,
                 "arena_bytes": "measured",
                 "arena_used_bytes": "measured",
@@ -130,7 +135,7 @@ class CRuntime:
                 "energy_mj": costs.origin,
             },
             errors={
-                "model_bytes": 0.0,
+                "model_bytes": _CONSTANTS_ERROR,
                 "runtime_bytes": costs.code_error,
                 "arena_bytes": 0.0,
                 "arena_used_bytes": 0.0,

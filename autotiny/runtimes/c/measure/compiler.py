@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from autotiny.errors import AutotinyError
 from autotiny.runtimes.c.codegen import Optimise, Source
@@ -16,8 +18,15 @@ from autotiny.runtimes.c.measure.cores import Core
 EXTRA = "autotiny[measure]"
 _FLAGS = (
     "-std=gnu99", "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
-    "-ffunction-sections", "-fdata-sections", "-fno-sanitize=all", "-g",
+    "-ffunction-sections", "-fdata-sections", "-g",
 )  # fmt: skip
+_LINKED = (
+    "-I.", "-nostartfiles", "-Wl,--gc-sections", "-Wl,-e,entry", "-Wl,--build-id=none",
+    "-o", "model.elf",
+)  # fmt: skip
+#: Functions that kernels call, and how deep calls of the compiler's own library go beneath.
+_HELPERS = ("_clamped", "_scaled", "_scaled_any", "_high", "_halved", "_reciprocal")
+_LIBRARY_DEPTH = 5
 _LEVELS: dict[Optimise, str] = {"size": "-Os", "speed": "-O2"}
 #: A target without an operating system has no such header; the compiler brings the functions.
 _STRING = """#include <stddef.h>
@@ -39,12 +48,14 @@ class Linked:
         code_bytes: Instructions and their literals.
         constant_bytes: Constants in flash.
         ram_bytes: Statics.
+        stack_bytes: Deepest stack, as the compiler says it; None if it does not.
     """
 
     elf: bytes
     code_bytes: int
     constant_bytes: int
     ram_bytes: int
+    stack_bytes: int | None = None
 
     @property
     def flash_bytes(self) -> int:
@@ -52,17 +63,25 @@ class Linked:
         return self.code_bytes + self.constant_bytes
 
 
-def compiler_is_installed() -> bool:
-    """Whether the packages of the extra are there."""
-    return all(importlib.util.find_spec(name) for name in ("ziglang", "elftools"))
+def compiler_is_installed(core: Core) -> bool:
+    """Whether what compiles for a core is there: the extra's packages, or avr-gcc."""
+    if not core.target:
+        return shutil.which("avr-gcc") is not None and _is_there("elftools")
+    return _is_there("ziglang") and _is_there("elftools")
 
 
-def compiler_version() -> str:
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def compiler_version(core: Core) -> str:
     """Return which compiler it is."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ziglang", "version"], capture_output=True, text=True, check=True
-    )
-    return f"zig {done.stdout.strip()} (clang)"
+    command = [sys.executable, "-m", "ziglang", "version"]
+    if not core.target:
+        command = ["avr-gcc", "-dumpversion"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    version = done.stdout.strip()
+    return f"zig {version} (clang)" if core.target else f"avr-gcc {version}"
 
 
 def compile_for(source: Source, core: Core, optimise: Optimise) -> Linked:
@@ -76,18 +95,43 @@ def compile_for(source: Source, core: Core, optimise: Optimise) -> Linked:
         (folder / f"{source.name}.h").write_text(source.header)
         (folder / f"{source.name}.c").write_text(source.code)
         (folder / "entry.c").write_text(_ENTRY.format(name=source.name))
-        (folder / "string.h").write_text(_STRING)
-        command = [
-            sys.executable, "-m", "ziglang", "cc", "-target", core.target, core.flag,
-            *_FLAGS, _LEVELS[optimise], "-I.", f"{source.name}.c", "entry.c", "-nostartfiles",
-            "-Wl,--gc-sections", "-Wl,-e,entry", "-Wl,--build-id=none", "-o", "model.elf",
-        ]  # fmt: skip
+        if core.target:
+            (folder / "string.h").write_text(_STRING)
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, env=_environment()
-        )
+            [*_command(core, optimise), *_LINKED, f"{source.name}.c", "entry.c"],
+            cwd=folder, capture_output=True, text=True, check=False, env=_environment(),
+        )  # fmt: skip
         if done.returncode != 0:
             raise AutotinyError(f"The C code does not compile for {core.name}: {done.stderr[:500]}")
-        return _read((folder / "model.elf").read_bytes())
+        linked = _read((folder / "model.elf").read_bytes())
+        usage = next(folder.glob(f"*{source.name}.su"), None)
+        return linked if usage is None else replace(linked, stack_bytes=_stack(usage.read_text()))
+
+
+def _command(core: Core, optimise: Optimise) -> list[str]:
+    if not core.target:
+        return ["avr-gcc", core.flag, "-fstack-usage", *_FLAGS, _LEVELS[optimise]]
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", core.target, core.flag]
+    return [*zig, "-fno-sanitize=all", *_FLAGS, _LEVELS[optimise]]
+
+
+def _stack(usage: str) -> int:
+    """Return the deepest stack of a chain of calls: one of each kind, and return addresses.
+
+    Args:
+        usage: Lines ``file:line:column:function bytes static`` that avr-gcc writes.
+    """
+    frames = {}
+    for line in usage.splitlines():
+        where, size, _ = line.split("\t")
+        frames[where.rpartition(":")[2]] = int(size)
+    runs = [size for name, size in frames.items() if name.endswith("_run_in")]
+    helpers = [size for name, size in frames.items() if name.endswith(_HELPERS)]
+    kernels = [
+        size for name, size in frames.items() if not name.endswith((*_HELPERS, "_run_in", "_run"))
+    ]
+    deepest = sum(max(sizes, default=0) for sizes in (runs, kernels, helpers))
+    return deepest + 2 * _LIBRARY_DEPTH
 
 
 def _environment() -> dict[str, str]:
@@ -102,7 +146,8 @@ def _read(elf: bytes) -> Linked:
     from elftools.elf.elffile import ELFFile
 
     code = constants = ram = 0
-    for section in ELFFile(io.BytesIO(elf)).iter_sections():
+    file: Any = ELFFile(io.BytesIO(elf))
+    for section in file.iter_sections():
         flags, size = section["sh_flags"], section["sh_size"]
         if not flags & SH_FLAGS.SHF_ALLOC or section.name.startswith(".ARM.exidx"):
             continue
@@ -112,4 +157,13 @@ def _read(elf: bytes) -> Linked:
             ram += size
         else:
             constants += size
+    if file["e_machine"] == "EM_AVR":  # constants lie beside the code
+        table = file.get_section_by_name(".symtab")
+        text = file.get_section_index(".text")
+        constants = sum(
+            symbol["st_size"]
+            for symbol in table.iter_symbols()
+            if symbol["st_info"]["type"] == "STT_OBJECT" and symbol["st_shndx"] == text
+        )
+        code -= constants
     return Linked(elf, code, constants, ram)

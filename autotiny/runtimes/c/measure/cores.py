@@ -10,7 +10,7 @@ class Core:
 
     Attributes:
         name: As devices call it.
-        target: For ``zig cc -target``.
+        target: For ``zig cc -target``; empty for a core that ``avr-gcc`` compiles for.
         flag: Which CPU it is, as the compiler is told.
         emulator: Architecture that the emulator has for it; None if it has none.
         model: Which of the emulator's models, by the name of its constant.
@@ -35,7 +35,7 @@ CORES = {
         Core("cortex-m33", _ARM, "-mcpu=cortex_m33", "arm", "UC_CPU_ARM_CORTEX_M33"),
         Core("cortex-m55", _ARM, "-mcpu=cortex_m55", None),
         Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
-        Core("avr", "avr-freestanding-none", "-mmcu=atmega328p", None),
+        Core("avr", "", "-mmcu=atmega328p", None),
     )
 }
 #: What devices call their cores beside those names.

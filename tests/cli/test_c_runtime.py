@@ -1,0 +1,96 @@
+"""A study for compiled C, from search to a project that builds: what TFLM has no room for."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+SEARCH = (
+    "search", "--runtime", "c", "--flash", "8KB", "--ram", "2KB", "--trials", "5",
+    "--set", "training.epochs=6", "--set", "epochs=6",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder with a small study, and what the search printed."""
+    import contextlib
+    import io
+    import os
+
+    from autotiny.__main__ import main
+
+    folder, before = tmp_path_factory.mktemp("c"), os.getcwd()
+    os.chdir(folder)
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
+            main(list(SEARCH))
+    finally:
+        os.chdir(before)
+    assert end.value.code == 0
+    return folder, out.getvalue()
+
+
+@pytest.fixture
+def there(searched, monkeypatch):
+    monkeypatch.chdir(searched[0])
+    return searched[0]
+
+
+def front(cli, *options):
+    code, out, _ = cli("front", "digits-cnn", "--format", "json", *options)
+    return code, json.loads(out)
+
+
+def test_the_front_fits_where_an_interpreter_does_not(there, searched, cli):
+    code, members = front(cli)
+    assert code == 0
+    for member in members:
+        assert member["flash_bytes"] <= 8192
+        assert member["ram_bytes"] <= 2048
+        assert member["runtime_bytes"] < 1500
+    assert "(compiled C)" in searched[1]
+    assert "with TensorFlow Lite Micro (front --runtime tflm): flash " in searched[1]
+
+
+def test_another_runtime_ranks_the_same_trials_without_training(there, cli):
+    code, members = front(cli, "--runtime", "tflm", "--flash", "300KB", "--ram", "64KB")
+    assert code == 0
+    assert min(member["runtime_bytes"] for member in members) > 20_000
+    assert {m["trial"] for m in members} <= set(range(5))
+    assert front(cli, "--runtime", "tflm")[0] == 3
+
+
+def test_an_unknown_runtime_is_refused(there, cli, refused):
+    assert "--runtime must be tflm or c; got 'rust'" in refused(
+        "front", "digits-cnn", "--runtime", "rust"
+    )
+
+
+def test_export_measures_and_builds(there, cli):
+    code, out, _ = cli("export", "digits-cnn", "--pick", "score", "--out", "fw", "--force")
+    assert code == 0
+    assert "engine/ outputs are TensorFlow Lite Micro's, bit for bit" in out
+    manifest = json.loads((there / "fw" / "manifest.json").read_text())
+    engine, beside = manifest["engine"], manifest["footprint"]
+    assert engine["flash_bytes"] + 10_000 < beside["flash_bytes"]
+    assert engine["proved"]
+    assert f"{engine['flash_bytes']:,}" in out
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    for command in (
+        ["cmake", "-B", "build"], ["cmake", "--build", "build"], ["ctest", "--test-dir", "build"]
+    ):  # fmt: skip
+        done = subprocess.run(
+            command, cwd=there / "fw" / "engine", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_trial_shows_how_its_weights_are_stored(there, cli):
+    code, out, _ = cli("show", "digits-cnn", "--trial", "0")
+    assert code == 0
+    assert "C functions" in out
+    assert "activations" in out
