@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from autotiny.commands._options import Limits
-from autotiny.errors import InputError, NothingFitsError
+from autotiny.errors import InputError, NothingFitsError, UnsupportedModelError
 from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
 from autotiny.report.outcome import outcome_parts
@@ -63,14 +63,21 @@ def export_trial(
     firmware_runtime, extra = search.runtime, dict[str, str]()
     told: tuple[str, ...] = ()
     facts: Mapping[str, Any] = {}
-    beside = footprint
+    beside, built_for = footprint, target
     if config.runtime == "c":
         engine = compiled(model, name, target)
         firmware_runtime = get_runtime("tflm")
-        packed = firmware_runtime.pack(model, target)
-        encodings = packed.encodings
-        image, beside = packed.image, firmware_runtime.footprint(packed.image, target)
-        footprint, told = measured(footprint, engine, target), engine.sentences
+        told = tuple(f"engine/ {sentence}" for sentence in engine.sentences)
+        footprint = measured(footprint, engine, target)
+        try:
+            packed = firmware_runtime.pack(model, target)
+            beside = firmware_runtime.footprint(packed.image, target)
+        except UnsupportedModelError:
+            told += (f"TFLM does not run on {target.name}: the project beside engine/ is generic",)
+            built_for = ecosystem_target(ecosystem, Target())
+            packed = firmware_runtime.pack(model, built_for)
+            beside = firmware_runtime.footprint(packed.image, built_for)
+        image, encodings = packed.image, packed.encodings
         facts = engine.facts
         extra = {f"engine/{path}": text for path, text in engine.files.items()}
     manifest = export_bundle(
@@ -78,7 +85,7 @@ def export_trial(
             project=name,
             model=model,
             image=image,
-            target=target,
+            target=built_for,
             runtime=firmware_runtime,
             footprint=beside,
             class_names=task.class_names,
@@ -102,7 +109,7 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     if target != config.device:
-        title = firmware_runtime.firmware(target, ()).title
+        title = firmware_runtime.firmware(built_for, ()).title
         _say_other_target(title, target, config.device, encodings != searched_for)
     say(footprint_table(footprint, budget))
     lacks = lacking(budget, footprint)
@@ -115,7 +122,7 @@ def export_trial(
     say(f"  validation {metric} {validation:.4f} (measured, {search.runtime.name})")
     say(f"  test {metric:<{len(metric) + 6}} {test:.4f} (measured, {search.runtime.name})")
     for sentence in told:
-        say(f"  engine/ {sentence}")
+        say(f"  {sentence}")
     for part in outcome_parts(manifest.test, task.class_names):
         say(part)
     agreement = manifest.litert

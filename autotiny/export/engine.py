@@ -32,17 +32,18 @@ def measured(footprint: Footprint, engine: Engine, target: Target) -> Footprint:
     made = replace(
         footprint, model_bytes=facts["constant_bytes"], runtime_bytes=facts["code_bytes"]
     )
+    if facts["stack_bytes"] is not None:
+        made = replace(made, overhead_ram_bytes=facts["stack_bytes"])
+        origins["overhead_ram_bytes"], errors["overhead_ram_bytes"] = "measured", 0.0
     if facts["instructions"] is not None:
         latency = latency_s(facts["instructions"], target)
         made = replace(
             made,
-            overhead_ram_bytes=facts["stack_bytes"],
             instructions=facts["instructions"],
             latency_s=latency,
             energy_mj=energy_mj(latency, target),
         )
-        for name in ("overhead_ram_bytes", "instructions"):
-            origins[name], errors[name] = "measured", 0.0
+        origins["instructions"], errors["instructions"] = "measured", 0.0
         for name in ("latency_s", "energy_mj"):  # of assumed cycles per instruction
             origins[name], errors[name] = "predicted", 0.0
     return replace(made, origins=origins, errors=errors)

@@ -46,9 +46,10 @@ int main(void) {
     TCCR1B = 1 << CS10;
     sei();
     model_run_in(model_work);
+    const uint16_t rest = TCNT1;
     cli();
     TCCR1B = 0;
-    const int32_t cycles = (int32_t)overflows * 65536L + TCNT1;
+    const int32_t cycles = (int32_t)overflows * 65536L + rest;
     for (int j = 0; j < MODEL_OUTPUT_BYTES; ++j) number(model_work[MODEL_OUTPUT_OFFSET + j]);
     number(cycles);
     put('\\r');
