@@ -21,6 +21,7 @@ from autotiny.cli_options import (
     Out,
     Plot,
     Ram,
+    RuntimeName,
 )
 
 app = typer.Typer()
@@ -109,6 +110,7 @@ def analyze(
     latency: Latency = None,
     device: DeviceName = None,
     kernels: Kernels = None,
+    runtime: RuntimeName = None,
     plot: Plot = None,
     output: Format = "table",
 ) -> int:
@@ -116,5 +118,10 @@ def analyze(
     from autotiny.commands._options import Limits
     from autotiny.commands.analyze import analyze_model
 
-    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels)
+    named = runtime or "tflm"
+    limits = Limits(flash, ram, app_flash, app_ram, latency, device, kernels, named)
+    if named != "tflm":
+        from autotiny.commands.analyze_c import analyze_steps
+
+        return analyze_steps(model, limits, plot, output)
     return analyze_model(model, limits, plot, output)

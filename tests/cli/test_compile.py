@@ -69,6 +69,31 @@ def test_a_device_names_the_core_and_force_replaces(model, cli):
     assert cli("compile", "m.tflite", "--out", "engine", "--force")[0] == 0
 
 
+def test_analysis_tells_every_step(model, cli, refused):
+    code, out, _ = cli("analyze", "m.tflite", "--runtime", "c", "--device", "rp2040")
+    assert code == 0
+    assert "m.tflite as compiled C on rp2040 (cortex-m0+)" in out
+    assert "max_pool" in out
+    code, out, _ = cli("analyze", "m.tflite", "--runtime", "c", "--format", "json")
+    found = json.loads(out)
+    assert [step["kernel"] for step in found["steps"]] == [
+        "weighted",
+        "max_pool",
+        "weighted",
+        "softmax",
+    ]
+    assert found["flash_bytes"] == found["model_bytes"] + found["runtime_bytes"]
+    assert sum(step["macs"] for step in found["steps"]) == found["macs"]
+    code, out, _ = cli("analyze", "m.tflite", "--runtime", "c", "--flash", "1KB")
+    assert code == 3
+    assert "It does not fit: it lacks" in out
+    assert cli("analyze", "m.tflite", "--runtime", "c", "--format", "csv")[1].startswith("kernel,")
+    assert "must be tflm or c" in refused("analyze", "m.tflite", "--runtime", "rust")
+    assert "--plot draws TFLM's arena" in refused(
+        "analyze", "m.tflite", "--runtime", "c", "--plot", "x.svg"
+    )
+
+
 def unknown_operator():
     b = ModelBuilder()
     x = b.tensor([1, 4])

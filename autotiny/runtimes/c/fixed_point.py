@@ -47,7 +47,18 @@ def scale_and_zero_point(tensor: Tensor) -> tuple[float, int]:
             f"The c runtime needs one scale and zero point for each activation; tensor "
             f"{tensor.index} has {len(tensor.scales)} and {len(tensor.zero_points)}."
         )
-    return float(np.float32(tensor.scales[0])), int(tensor.zero_points[0])
+    scale, zero_point = float(np.float32(tensor.scales[0])), int(tensor.zero_points[0])
+    if not (_sound(scale) and LOW <= zero_point <= HIGH):
+        raise UnsupportedModelError(
+            f"The c runtime needs positive scales and int8 zero points; tensor {tensor.index} has "
+            f"{scale:g} and {zero_point}."
+        )
+    return scale, zero_point
+
+
+def _sound(scale: float) -> bool:
+    """Whether a scale is one that products and quotients of stay finite."""
+    return 1e-30 < scale < 1e30
 
 
 def filter_multipliers(
@@ -59,6 +70,11 @@ def filter_multipliers(
     """
     source_scale, sink_scale = scale_and_zero_point(source)[0], scale_and_zero_point(sink)[0]
     scales = [float(np.float32(s)) for s in kernel.scales]
+    if not scales or not all(0 <= scale < 1e30 for scale in scales):
+        raise UnsupportedModelError(
+            f"The c runtime needs a scale for each filter, or one; tensor {kernel.index} has "
+            f"{len(scales)}, or one that is no number."
+        )
     if dense and len(scales) == 1:
         product = float(np.float32(source_scale) * np.float32(scales[0]))
         return (quantize_multiplier(product / sink_scale),)

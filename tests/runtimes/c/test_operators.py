@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from autotiny.errors import InputError, UnsupportedModelError
 from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.operators import OPERATORS
 from autotiny.runtimes.c.reading import read_program
 
@@ -197,3 +198,32 @@ def test_what_it_has_not_is_one_sentence(model, sentence):
 def test_no_model(data):
     with pytest.raises(InputError):
         read_program(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(list(MODELS)),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=5),
+)
+def test_a_damaged_model_is_read_or_is_one_sentence(name, changes):
+    data = bytearray(MODELS[name])
+    for place, value in changes:
+        data[int(place * (len(data) - 1))] = value
+    sentence = "."
+    try:
+        program = read_program(bytes(data))
+        generate(encode_weights(program))
+        generate(program, optimise="speed")
+    except InputError as error:
+        sentence = str(error)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf"), -1.0])
+def test_scales_that_are_no_numbers_are_refused(scale):
+    b, x = start((1, 4))
+    y = dense(b, x, 3)
+    b.graph.tensors[y].quantization.scale = [scale]
+    with pytest.raises(InputError):
+        read_program(b.finish([x], [y]))
