@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autotiny.devices import device_names, load_device
 from autotiny.errors import NothingFitsError, SearchInterruptedError, UnsupportedModelError
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
@@ -67,6 +68,8 @@ def _announce(search: Search, total: int, done: int) -> None:
         f"budget {', '.join(limits) or 'none'}, target {target}, seed "
         f"{config.seed}" + (f", {done} of {total} trials done" if done else "")
     )
+    if reason := _no_interpreter(config):
+        console().print(reason)
     if not done:
         for sentence in task.told:
             if sentence != "classification, inferred from whole labels":  # the plainest case
@@ -80,6 +83,16 @@ def _announce(search: Search, total: int, done: int) -> None:
         score = search.base_model().validation_score
         name = config.score.name
         console().print(f"{config.model}: validation {name} {score:.4f} (float, measured)")
+
+
+def _no_interpreter(config: StudyConfig) -> str:
+    """Return why a device is searched for compiled C; empty unless it has room for nothing else."""
+    if config.runtime != "c" or config.device.name not in device_names():
+        return ""
+    refusal = load_device(config.device.name).refusal
+    return (
+        f"Compiled C, since TensorFlow Lite Micro does not run there: {refusal}" if refusal else ""
+    )
 
 
 def _what(task: Task) -> str:
