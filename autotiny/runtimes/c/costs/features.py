@@ -27,9 +27,7 @@ def code_features(groups: Sequence[Group]) -> Features:
             found.update(_weighted_forms(group))
         if kernel in ("copy", "pad"):  # a library's function, once
             found["moves"] = 1
-        if kernel == "average_pool" and (
-            group.constants.get("pads") != 0 or "values" not in group.constants
-        ):
+        if kernel == "average_pool" and _divides(group):  # a library's function, on some cores
             found["divides"] = 1
         if kernel.endswith("_pool") and group.constants.get("pads") != 0:
             found[f"{kernel} pads"] += 1
@@ -49,6 +47,12 @@ def _weighted_forms(group: Group) -> Counter[str]:
         "factors": "factor" not in group.arrays,
     }
     return Counter({f"weighted {name}": 1 for name, there in flags.items() if there})
+
+
+def _divides(group: Group) -> bool:
+    """Whether a mean is more than a shift: of no power of two, or of a count that varies."""
+    values = group.constants.get("values", 3)
+    return group.constants.get("pads") != 0 or values & (values - 1) != 0
 
 
 def _spreads(group: Group) -> bool:
