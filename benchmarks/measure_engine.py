@@ -75,11 +75,13 @@ def random_program(rng):
     """Return a random model's program, its weights in one or in several encodings."""
     program = read_program(random_model(rng))
     wanted, steps = {}, list(program.steps)
-    names = ["int8"] if rng.random() < 0.4 else list(rng.choice([*KINDS, "pruned"], 2))
+    names = ["int8"] if rng.random() < 0.4 else list(rng.choice([*KINDS, "pruned", "huffman"], 2))
     for place in encodings_of(program):
         name = str(rng.choice(names))
         weights = np.asarray(steps[place].arrays["weights"])
         drawn = rng.choice(KINDS.get(name, KINDS["int8"]), weights.shape)
+        if name == "huffman":
+            drawn = np.rint(rng.normal(0, rng.uniform(2, 30), weights.shape)).clip(-127, 127)
         if name == "pruned":
             drawn = np.where(rng.random(weights.shape) < rng.uniform(0.3, 0.9), 0, drawn)
         arrays = {**steps[place].arrays, "weights": drawn.astype(np.int8)}

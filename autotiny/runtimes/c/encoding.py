@@ -12,7 +12,12 @@ from autotiny.runtimes.c.program import Program, Step
 
 #: Bytes of a function that reads weights of an encoding, where another one is there already: the
 #: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size.
-FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290}
+FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290, "huffman": 330}
+
+#: The encoding that takes far more instructions, and the share of bytes that it must save.
+_SLOW, _WORTH = "huffman", 0.05
+#: It is not chosen where weights are read more often in an inference.
+_MOST_READINGS = 4
 
 
 def encode_weights(
@@ -60,14 +65,37 @@ def encodings_of(program: Program) -> dict[int, str]:
 def _options(step: Step, names: Sequence[str]) -> dict[str, Encoded]:
     weights = np.asarray(step.arrays["weights"], np.int8)
     found = {name: ENCODINGS[name].encode(weights) for name in names}
+    if _SLOW in found and len(names) > 1 and _readings(step) > _MOST_READINGS:
+        del found[_SLOW]
     return {name: encoded for name, encoded in found.items() if encoded is not None}
 
 
+def _readings(step: Step) -> int:
+    """Return how often an inference reads the weights: once for each place of the output."""
+    return step.numbers["out_h"] * step.numbers["out_w"]
+
+
 def _cheapest(options: Mapping[int, Mapping[str, Encoded]]) -> dict[int, tuple[str, Encoded]]:
-    """Return the best encoding of each step: of all sets of functions, the cheapest in all."""
+    """Return the best encoding of each step: of all sets of functions, the cheapest in all.
+
+    A prefix code is read bit by bit, at several times the instructions of anything else: it must
+    save its share, and is for weights that are not read at every place of a plane.
+    """
     names = sorted({name for found in options.values() for name in found})
+    best, size = _of_functions(options, names)
+    if any(name == _SLOW for name, _ in best.values()):
+        others, more = _of_functions(options, [name for name in names if name != _SLOW])
+        if size > (1 - _WORTH) * more:
+            return others
+    return best
+
+
+def _of_functions(
+    options: Mapping[int, Mapping[str, Encoded]], names: Sequence[str]
+) -> tuple[dict[int, tuple[str, Encoded]], int]:
+    """Return the cheapest choice among encodings, and its bytes."""
     best: dict[int, tuple[str, Encoded]] = {}
-    least = None
+    least = 1 << 62
     for count in range(1, len(names) + 1):
         for functions in combinations(names, count):
             chosen = {place: _smallest(found, functions) for place, found in options.items()}
@@ -77,9 +105,9 @@ def _cheapest(options: Mapping[int, Mapping[str, Encoded]]) -> dict[int, tuple[s
             used = {name for name, _ in picks.values()}
             size = sum(encoded.nbytes for _, encoded in picks.values())
             size += sum(FUNCTION_BYTES[name] for name in used)
-            if least is None or size < least:
+            if size < least:
                 least, best = size, picks
-    return best
+    return best, least
 
 
 def _smallest(found: Mapping[str, Encoded], functions: Sequence[str]) -> tuple[str, Encoded] | None:

@@ -94,7 +94,10 @@ def model_of(values):
         (np.arange(-100, 100), {"int8"}),
         (np.arange(-8, 8), {"int4"}),
         ([-60, 1, 90, 100], {"table"}),
-        ([0] * 9 + [1, -100, 50, 30, 20, 44, -9, -3, 17, 2, 77, 21, 22, 23], {"pruned", "table"}),
+        (
+            [0] * 9 + [1, -100, 50, 30, 20, 44, -9, -3, 17, 2, 77, 21, 22, 23],
+            {"pruned", "table", "huffman"},
+        ),
     ],
 )
 def test_what_is_smallest_is_chosen(values, chosen):

@@ -85,6 +85,8 @@ def _weighted(group: Group, step: Step) -> Mapping[str, float]:
         work |= {"outputs shared": outputs, "taps shared": taps, "macs shared": step.macs}
     if group.constants.get("pads") != 0:
         work |= {"taps checked": taps, "macs checked": step.macs}
+    if group.encoding == "huffman":
+        work["macs bits"] = places * 8 * step.arrays["weights"].size
     if group.encoding == "pruned":
         work["macs kept"] = places * step.arrays["values"].size
     return work
