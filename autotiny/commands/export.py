@@ -128,7 +128,8 @@ def export_trial(
     agreement = manifest.litert
     say(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "
-        f"{agreement.equal_outputs:.1%} of outputs, top-1 {agreement.top1:.1%}"
+        f"{agreement.equal_outputs:.1%} of outputs"
+        + (f", top-1 {agreement.top1:.1%}" if task.goal.kind.name == "classification" else "")
     )
     return NothingFitsError.exit_code if lacks else 0
 

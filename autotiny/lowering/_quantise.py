@@ -81,11 +81,13 @@ class _Writer:
     ) -> list[int]:
         added = []
         kernel = Scales((1.0,))
+        bias = next((c.values for c in constants if c.role == "bias"), None)
         for constant in constants:
             values, scales = constant.values, None
             if constant.role == "kernel":
                 precision = self._plan.get(layer.name, INT8)
-                values, scales = _quantised_kernel(layer, constant, precision)
+                least = None if bias is None else _least_steps(bias, source)
+                values, scales = _quantised_kernel(layer, constant, precision, least)
                 kernel = scales
             elif constant.role == "bias":
                 values, scales = _quantised_bias(values, source, kernel)
@@ -98,7 +100,7 @@ class _Writer:
 
 
 def _quantised_kernel(
-    layer: Layer, constant: Constant, precision: LayerPrecision
+    layer: Layer, constant: Constant, precision: LayerPrecision, least: NDArray[Any] | None
 ) -> tuple[NDArray[np.int8], Scales]:
     # Per-tensor dense layers run on every TFLM, and save a scale and 8 B of arena a unit.
     # Clustered weights keep few integers only under one scale, on the int8 grid.
@@ -108,8 +110,20 @@ def _quantised_kernel(
     axes = tuple(i for i in range(values.ndim) if whole or i != axis)
     bounds = np.abs(values).max(axis=axes, keepdims=True)
     steps = (np.maximum(bounds, _LEAST_BOUND) / np.float32(2 ** (bits - 1) - 1)).astype(np.float32)
+    if least is not None:
+        least = np.full(steps.shape, least.max()) if whole else least.reshape(steps.shape)
+        steps = np.where(least > steps, least, steps).astype(np.float32)
     scales = Scales(tuple(steps.ravel().tolist()), 0, bits, 0 if whole else axis)
     return _rounded(values, steps, bits), scales
+
+
+def _least_steps(bias: NDArray[np.float32], source: Scales) -> NDArray[Any]:
+    """Return the steps of kernels under which biases stay below half of what 32 bits hold.
+
+    Biases have the steps of kernel and input. A channel of weights that are zero, or nearly, would
+    have steps so small that its bias is cut off.
+    """
+    return np.abs(bias.astype(np.float64)) / (float(np.float32(source.scales[0])) * 2**30)
 
 
 def _quantised_bias(

@@ -109,7 +109,17 @@ def _resolve(network: Network, weights: Weights, affine: Affine) -> tuple[Networ
     if behind is not None:
         return _into_behind(network, weights, affine, behind)
     if len(network.shapes[affine.name]) == 3:
-        ones = np.ones((1, 1, network.shapes[affine.name][-1], 1), np.float32)
+        width = network.shapes[affine.name][-1]
+        if not affine.trained:  # a scaling is no statistics of the data: it stays what it is
+            scale, shift = scale_and_shift(affine, weights)
+            plain = DepthwiseConv2D(affine.name, (1, 1), inputs=affine.inputs, activation="linear")
+            arrays = {
+                f"{affine.name}/kernel": _single(scale.reshape(1, 1, width, 1)),
+                f"{affine.name}/bias": _single(shift),
+            }
+            rest = {k: v for k, v in weights.items() if k.rpartition("/")[0] != affine.name}
+            return replaced(network, plain), rest | arrays
+        ones = np.ones((1, 1, width, 1), np.float32)
         layer = DepthwiseConv2D(
             affine.name, (1, 1), inputs=affine.inputs, activation="linear", batch_norm=True
         )

@@ -94,6 +94,8 @@ def walk(model: Any, source: Value, read: Callable[[Any, Sequence[Value]], Value
         made = _listed(node.outputs)
         if len(made) != 1:
             raise unsupported(layer, f"it gives {len(made)} tensors")
+        if _is_model(layer) and len(given) != 1:
+            raise unsupported(layer, f"it is a model of {len(given)} inputs inside a model")
         values[id(made[0])] = (
             walk(layer, given[0], read) if _is_model(layer) else read(layer, given)
         )

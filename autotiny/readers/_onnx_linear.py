@@ -122,6 +122,8 @@ def _pair(reader: OnnxReader, node: Any) -> tuple[OnnxValue, Array | None]:
 
 def _by_channel(reader: OnnxReader, node: Any, value: OnnxValue, constant: Array) -> Array:
     """Return a constant as one value for each channel."""
+    if constant.ndim < len(value.shape) and constant.size > 1:
+        raise reader.refused(node, "its constant goes along the last axis, not channels")
     flat = np.squeeze(constant).ravel()
     if flat.size not in (1, value.shape[0]):
         raise reader.refused(node, "its constant is not one value a channel")

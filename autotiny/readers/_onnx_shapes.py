@@ -145,7 +145,12 @@ def _reshape(reader: OnnxReader, node: Any, fields: dict[str, Any]) -> OnnxValue
     value, given = reader.value(node), reader.constant(node, 1)
     assert given is not None
     shape = [int(n) for n in given.ravel()][1:]
+    if not fields.get("allowzero"):  # 0 keeps a side
+        sides = dict(enumerate(value.shape))
+        shape = [sides.get(i, 0) if n == 0 else n for i, n in enumerate(shape)]
     size = math.prod(value.shape)
+    if 0 in shape:
+        raise reader.refused(node, f"it turns {value.shape} into {shape}")
     if -1 in shape:
         shape[shape.index(-1)] = size // -math.prod(shape)
     if len(shape) == 1 and shape[0] == size:
@@ -211,7 +216,8 @@ def _transpose(reader: OnnxReader, node: Any, fields: dict[str, Any]) -> OnnxVal
     shape = tuple(value.shape[axis - 1] for axis in order[1:])
     if order[:1] != [0]:
         raise reader.refused(node, "it moves the batch")
-    if shape == value.shape or sum(n > 1 for n in value.shape) <= 1:
+    moved = [axis for axis in order[1:] if value.shape[axis - 1] > 1]
+    if moved == sorted(moved):
         return replace(value, shape=shape)
     raise reader.refused(node, f"it moves axes by {order}: give the model with channels first")
 

@@ -20,6 +20,14 @@ from autotiny.quiet import captured_stderr
 
 #: Modules whose classes a file may name; functions are named in ``builtins``, but only looked up.
 _TRUSTED_MODULES = {"keras", "tf_keras", "tensorflow", "builtins"}
+#: Layers that call what a file names, or run a program that lies beside it, while they are loaded.
+_CALLERS = frozenset({
+    "Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod",
+    "InstanceMethod", "InstanceProperty", "AddLoss", "AddMetric", "TFSMLayer",
+    "TorchModuleWrapper", "JaxLayer", "FlaxLayer",
+})  # fmt: skip
+#: Where functions that a file names may be from; others, such as keras.utils, do things.
+_FUNCTION_MODULES = ("builtins", "keras.activations", "keras.src.activations", "keras.ops")
 #: Where tfmot keeps the layers that pruning and quantisation-aware training wrap others in.
 _PRUNING_WRAPPERS = "tensorflow_model_optimization.python.core.sparsity"
 _QUANTISATION_WRAPPERS = "tensorflow_model_optimization.python.core.quantization"
@@ -134,10 +142,16 @@ def _describe_saved_model(path: Path) -> tuple[list[Any], str]:
 def _refuse_code(path: Path, description: Any) -> None:
     for part in _objects(description):
         kind, module = part.get("class_name"), part.get("module")
-        if kind in ("Lambda", "__lambda__"):
+        if kind in _CALLERS:
+            what = "Lambda" if kind in ("Lambda", "__lambda__") else kind
             raise InputError(
-                f"A Keras model must hold no Lambda layer, since those are program code that "
+                f"A Keras model must hold no {what} layer, since those are program code that "
                 f"loading would run; {path} holds {_label(part)}."
+            )
+        if kind == "function" and not str(module or "builtins").startswith(_FUNCTION_MODULES):
+            raise InputError(
+                f"A Keras model may name activation functions only; {path} names "
+                f"{part.get('config')!r} of {module}."
             )
         if isinstance(module, str) and module.startswith(_QUANTISATION_WRAPPERS):
             raise InputError(
@@ -192,7 +206,39 @@ def _load(path: Path, *, keras2: bool, pruned: bool) -> Any:
 
     # Safe mode reaches only the .keras format by itself.
     with SafeModeScope(True), _pruning_wrappers(pruned):
+        if path.is_dir():
+            return _rebuilt(path)
         return tf_keras.models.load_model(path, compile=False)
+
+
+def _rebuilt(path: Path) -> Any:
+    """Return the model of a SavedModel folder, built anew from its description and its variables.
+
+    Loading the folder as TensorFlow does would run what it holds: a graph may write files.
+    """
+    import tf_keras
+
+    nodes = [node for node in _describe_saved_model(path)[0] if isinstance(node, dict)]
+    root = next((n for n in nodes if n.get("class_name") in ("Sequential", "Functional")), None)
+    if root is None or not isinstance(root.get("config"), dict):
+        raise InputError(
+            f"{path} must hold a Sequential or Functional model, which is rebuilt from its "
+            "description; save any other as .keras."
+        )
+    known = {"Sequential": tf_keras.Sequential, "Functional": tf_keras.Model}
+    model = known[root["class_name"]].from_config(_with_tuples(root["config"]))
+    status = model.load_weights(str(path / "variables" / "variables"))
+    status.assert_existing_objects_matched().expect_partial()
+    return model
+
+
+def _with_tuples(part: Any) -> Any:
+    """Return a description with tuples in place of the mappings that stand for them."""
+    if isinstance(part, dict):
+        if part.get("class_name") == "__tuple__":
+            return tuple(_with_tuples(item) for item in part["items"])
+        return {key: _with_tuples(value) for key, value in part.items()}
+    return [_with_tuples(item) for item in part] if isinstance(part, list) else part
 
 
 def _pruning_wrappers(needed: bool) -> AbstractContextManager[Any]:

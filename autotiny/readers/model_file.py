@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,25 @@ def fingerprint_of(path: str | Path) -> str:
     if not runs_code(str(path)):
         return model_fingerprint(path)
     read = read_model_file(path)
-    digest = hashlib.sha256(json.dumps(network_to_plain(read.network)).encode())
-    for name, array in sorted(read.weights.items()):
-        digest.update(name.encode() + array.tobytes())
+    # By place, not by name: Keras numbers the layers of a process, so a second call names anew.
+    places = {layer.name: f"layer{i}" for i, layer in enumerate(read.network.layers)}
+    text = json.dumps(_renamed(network_to_plain(read.network), places))
+    digest = hashlib.sha256(text.encode())
+    for layer in read.network.layers:
+        for name, array in sorted(read.weights.items()):
+            if name.rpartition("/")[0] == layer.name:
+                digest.update(f"{places[layer.name]}/{name.rpartition('/')[2]}".encode())
+                digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    """Return plain data with every text that is a name replaced."""
+    if isinstance(part, str):
+        return names.get(part, part)
+    if isinstance(part, dict):
+        return {key: _renamed(value, names) for key, value in part.items()}
+    return [_renamed(value, names) for value in part] if isinstance(part, list | tuple) else part
 
 
 def check_model(path: str | Path, sha256: str) -> None:
@@ -64,10 +80,11 @@ def check_model(path: str | Path, sha256: str) -> None:
     Raises:
         InputError: If it is not.
     """
+    rule = ": the function must give the same weights each time" if runs_code(str(path)) else ""
     if (now := fingerprint_of(path)) != sha256:
         raise InputError(
             f"A study must go on with the model it was started with; {path} has changed: its "
-            f"SHA-256 is now {now[:12]}, was {sha256[:12]}."
+            f"SHA-256 is now {now[:12]}, was {sha256[:12]}{rule}."
         )
 
 
@@ -76,13 +93,17 @@ def _made(spec: str) -> Any:
     with importable_here():
         function = find_function(spec, "model")
         try:
-            model = function()
+            model: Any = function()
         except (Exception, SystemExit) as error:
             raise InputError(
                 f"{spec}: the function must return a Keras model; got {one_line(error)}."
             ) from error
-    if not hasattr(model, "input_shape"):
-        raise InputError(
-            f"{spec}: the function must return a Keras model; got {type(model).__name__}."
-        )
+    try:
+        built = model.input_shape is not None
+    except AttributeError:
+        built = False
+    if not built:
+        kind = type(model).__name__
+        what = f"a {kind} that is not built: give it an Input" if kind == "Sequential" else kind
+        raise InputError(f"{spec}: the function must return a Keras model; got {what}.")
     return model

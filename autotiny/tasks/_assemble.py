@@ -10,7 +10,13 @@ from autotiny.errors import InputError
 from autotiny.tasks import _checks as rules
 from autotiny.tasks._base import Goal, Split, Task
 from autotiny.tasks._checks import Array, Rule, require
-from autotiny.tasks._labels import Labels, checked_kind, label_names, read_labels
+from autotiny.tasks._labels import (
+    Labels,
+    checked_kind,
+    label_names,
+    read_labels,
+    renumbered,
+)
 from autotiny.tasks._layout import Layout, arranged, checked_layout
 from autotiny.tasks._splits import stratified_parts
 from autotiny.tasks.kinds import KINDS, TaskKind
@@ -81,6 +87,10 @@ def checked_task(
             raise InputError(f"{name}: A task of kind {kind} needs labels; there is no y_train.")
         kind = "anomaly"
     found = read_labels(name, labels, kind, class_names is not None)
+    if class_names is not None:
+        found = renumbered(name, found, [str(given_name) for given_name in class_names])
+    if train[1] is None and options.kind is None:
+        found = replace(found, told="anomaly, inferred from training samples without labels")
     names = _checked_names(name, found, label_names(class_names, found))
     for split, x in features.items():
         require(f"{name}: x_{split}", rules.scaling_matches, x, features["train"])

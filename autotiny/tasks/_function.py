@@ -53,8 +53,15 @@ def _accepts_seed(spec: str, function: Callable[..., object]) -> bool:
 def _checked(spec: str, task: Task, seed: int, options: TaskOptions) -> Task:
     kind = None if task.goal == CLASSIFY else task.goal.kind.name
     layout = "signal" if task.layout == "signal" else None
-    options = replace(options, kind=options.kind or kind, layout=options.layout or layout)
-    return checked_task(
+    metric = None if task.goal == CLASSIFY else task.goal.metric.name
+    weights = None if options.class_weights else task.goal.class_weights
+    options = replace(
+        options,
+        kind=options.kind or kind,
+        layout=options.layout or layout,
+        metric=options.metric or (metric if options.kind in (None, kind) else None),
+    )
+    made = checked_task(
         spec,
         _pair(spec, "train", task.train),
         _pair(spec, "validation", task.validation),
@@ -62,6 +69,9 @@ def _checked(spec: str, task: Task, seed: int, options: TaskOptions) -> Task:
         class_names=task.class_names,
         seed=seed,
         options=options,
+    )
+    return (
+        made if weights is None else replace(made, goal=replace(made.goal, class_weights=weights))
     )
 
 

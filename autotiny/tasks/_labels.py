@@ -1,7 +1,7 @@
 """Labels as they come: which kind of task they tell, and the targets that they become."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,10 @@ def read_labels(where: str, given: Mapping[str, Array], kind: str | None, named:
         InputError: If they are no labels, or not those of the kind that was asked for.
     """
     labels = {split: _squeezed(where, split, y) for split, y in given.items()}
+    shapes = {y.shape[1:] for y in labels.values()}
+    if len(shapes) > 1:
+        told_shapes = ", ".join(f"{split} {y.shape}" for split, y in labels.items())
+        raise InputError(f"{where}: Labels of all splits must have one form; got {told_shapes}.")
     kinds = {y.dtype.kind for y in labels.values()}
     if kinds <= {"U", "S"}:
         return _texts(where, labels, kind)
@@ -118,7 +122,10 @@ def _infer(labels: Mapping[str, Array]) -> tuple[str, str]:
 def _texts(where: str, labels: Mapping[str, Array], kind: str | None) -> Labels:
     if kind not in (None, "classification", "anomaly"):
         raise InputError(f"{where}: Labels of {kind} must be numbers; got texts.")
-    texts = {s: np.char.decode(y) if y.dtype.kind == "S" else y for s, y in labels.items()}
+    try:
+        texts = {s: np.char.decode(y) if y.dtype.kind == "S" else y for s, y in labels.items()}
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: Labels that are bytes must be UTF-8 texts.") from None
     if any(y.ndim > 1 for y in texts.values()):
         raise InputError(f"{where}: Labels that are texts must have shape (n,): one a sample.")
     names = sorted(set(np.concatenate(list(texts.values())).tolist()))
@@ -199,3 +206,20 @@ def _anomalies(where: str, labels: Mapping[str, Array], told: str) -> Labels:
 def label_names(names: Sequence[str] | None, found: Labels) -> tuple[str, ...] | None:
     """Return the names to use: those given, else those found."""
     return tuple(str(name) for name in names) if names is not None else found.names
+
+
+def renumbered(where: str, found: Labels, names: Sequence[str]) -> Labels:
+    """Return classes that were found as texts, numbered as their names are given.
+
+    Raises:
+        InputError: If a text is not among the names.
+    """
+    if found.kind != "classification" or found.names is None:
+        return found
+    if missing := [text for text in found.names if text not in names]:
+        raise InputError(
+            f"{where}: class_names must hold every label; {missing[0]!r} is not among them."
+        )
+    places = np.array([names.index(text) for text in found.names], np.int64)
+    targets = {split: places[y] for split, y in found.targets.items()}
+    return replace(found, targets=targets, names=tuple(names))

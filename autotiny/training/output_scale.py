@@ -13,7 +13,7 @@ from autotiny.networks.graph import Network, Weights
 from autotiny.networks.layers import WeightLayer
 
 Reals = NDArray[np.float32]
-#: What varies less is constant, and learnt as such.
+#: What varies less than this share of its mean is constant, and learnt as such.
 _LEAST_SPREAD = 1e-6
 
 
@@ -43,7 +43,8 @@ class OutputScale:
             and network.output_shape[-1] == targets.shape[1]
         )
         mean, spread = targets.mean(axis=0), targets.std(axis=0)
-        spread = np.where(spread > _LEAST_SPREAD, spread, 1).astype(np.float32)
+        varies = (spread > _LEAST_SPREAD * np.abs(mean)) & (spread > 0)
+        spread = np.where(varies, spread, 1).astype(np.float32)
         # An output that is bounded has the units of its bounds.
         return cls(last.name if fits else None, mean, spread)
 

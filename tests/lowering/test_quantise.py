@@ -218,3 +218,17 @@ def test_quantising_leaves_logging_as_it_was():
         assert logging.root.manager.disable == logging.ERROR
     finally:
         logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-7])
+def test_biases_of_filters_that_are_nearly_zero_are_kept(factor):
+    network = chain((6, 6, 2), (Conv2D("c", 3, (3, 3), activation="linear"), Dense("d", 2)))
+    weights = random_weights(network)
+    weights["c/kernel"][..., 1] *= factor
+    weights["c/bias"][:] = 0.5
+    samples = random_samples(network, 64)
+    whole = chain((6, 6, 2), (Conv2D("c", 3, (3, 3), activation="linear"),))
+    kernels = {name: weights[name] for name in ("c/kernel", "c/bias")}
+    model = lower(whole, kernels, {}, activation_ranges(whole, kernels, samples))
+    outputs = litert_outputs(model, samples).real.reshape(-1, 3)
+    assert outputs[:, 1] == pytest.approx(np.full(len(outputs), 0.5), abs=0.05)

@@ -446,3 +446,28 @@ def test_lowering_refuses_wrong_samples_and_plans_without_names(k: Any) -> None:
         lower_keras(model, np.zeros((4, 8, 8), np.float32))
     with pytest.raises(InputError, match="precision plan needs"):
         lower_keras(model, samples(model), {"conv2d": LayerPrecision(4)})
+
+
+def test_a_scaling_that_no_layer_takes_is_not_trained_as_statistics(k: Any) -> None:
+    layers = k.layers
+    model = k.Sequential(
+        [layers.Input((6, 6, 1)), layers.Rescaling(1 / 127.5, offset=-1),
+         layers.Conv2D(3, 3, padding="same"), layers.Flatten(), layers.Dense(2)]
+    )  # fmt: skip
+    network, weights = network_from_keras(randomised(model))
+    assert not any(getattr(layer, "batch_norm", False) for layer in network.layers)
+    x = samples(model) * 255
+    np.testing.assert_allclose(
+        float_outputs(network, weights, x), model(x, training=False).numpy(), atol=1e-3
+    )
+
+
+def test_a_model_of_two_inputs_inside_a_model_is_refused(k: Any) -> None:
+    layers = k.layers
+    a, b = layers.Input((4,)), layers.Input((4,))
+    inner = k.Model([a, b], layers.Subtract()([a, b]))
+    source = layers.Input((4,))
+    first, second = layers.Dense(4)(source), layers.Dense(4)(source)
+    model = k.Model(source, layers.Dense(3)(inner([first, second])))
+    with pytest.raises(InputError, match="2 inputs inside a model"):
+        network_from_keras(model)

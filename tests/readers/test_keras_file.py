@@ -171,3 +171,49 @@ def test_fingerprint_follows_every_byte(tmp_path: Path) -> None:
     assert model_fingerprint(folder) != first
     with pytest.raises(InputError, match="is not there"):
         model_fingerprint(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "kind", ["TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TFSMLayer"]
+)
+def test_a_function_that_a_file_names_is_not_called(kind: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    shaped = {"batch_input_shape": [None, 2], "name": "i", "dtype": "float32"}
+    source = {"class_name": "InputLayer", "name": "i", "inbound_nodes": [], "config": shaped}
+    named = {"name": "op", "trainable": True, "dtype": "float32", "function": "io.gfile.rmtree"}
+    nodes = [["_CONSTANT_VALUE", -1, str(victim)]]
+    call = {"class_name": kind, "name": "op", "inbound_nodes": nodes, "config": named}
+    config = {"name": "m", "layers": [source, call], "input_layers": [["i", 0, 0]],
+              "output_layers": [["op", 0, 0]]}  # fmt: skip
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": config})
+        file.attrs["keras_version"] = "2.15.0"
+    with pytest.raises(InputError, match=f"must hold no {kind} layer"):
+        load_keras_file(tmp_path / "m.h5")
+    assert victim.exists()
+
+
+def test_a_graph_that_lies_in_a_saved_model_is_not_run(tmp_path: Path) -> None:
+    prepare_tensorflow(0)
+    import tensorflow as tf
+    import tf_keras
+
+    written = str(tmp_path / "written")
+
+    class Writes(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc, name-defined]
+        def _create_resource(self) -> Any:
+            return tf.raw_ops.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
+        def _initialize(self) -> None:
+            tf.io.write_file(written, "run")
+
+    model = small(tf_keras)
+    model.resource = Writes()
+    save(model, tmp_path / "m")
+    Path(written).unlink(missing_ok=True)
+    loaded = load_keras_file(tmp_path / "m")
+    assert not Path(written).exists()
+    x = np.random.default_rng(0).random((4, 6, 6, 1)).astype(np.float32)
+    np.testing.assert_allclose(loaded(x).numpy(), model(x).numpy(), atol=1e-6)

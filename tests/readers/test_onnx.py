@@ -253,3 +253,33 @@ def test_an_onnx_model_is_searched(folder, cli):
     )  # fmt: skip
     assert code == 0, err
     assert "validation accuracy" in out
+
+
+def kept_sides():
+    g = Graph(3, 4, 4)
+    g.conv(3, 4, (3, 3))
+    g.add("GlobalAveragePool")
+    g.add("Reshape", g.top, g.weight(values=[0, 0, -1]))
+    g.add("Reshape", g.top, g.weight(values=[0, -1]))
+    g.gemm(4, 2)
+    return g
+
+
+def turned():
+    g = Graph(4, 4, 4)
+    g.add("Transpose", g.top, perm=[0, 1, 3, 2])
+    g.add("Flatten")
+    g.gemm(64, 2)
+    return g
+
+
+def test_a_shape_may_keep_sides_by_zero(tmp_path):
+    g = kept_sides()
+    path = g.save(tmp_path / "m.onnx")
+    assert read_model_file(path).network.output_shape == (2,)
+
+
+def test_axes_of_one_size_that_change_places_are_refused(tmp_path):
+    path = turned().save(tmp_path / "m.onnx")
+    with pytest.raises(InputError, match="it moves axes"):
+        read_model_file(path)

@@ -40,6 +40,13 @@ def fails():
 def wrong():
     return X, Y
 
+def weighted():
+    from autotiny.tasks import Goal
+    from autotiny.tasks.kinds import KINDS
+    from autotiny.tasks.metrics import METRICS
+    goal = Goal(KINDS["classification"], METRICS["macro_f1"], (1.0, 5.0, 2.0))
+    return Task("data", SPLIT, SPLIT, SPLIT, ("a", "b", "c"), goal)
+
 constant = 3
 """
 
@@ -99,3 +106,9 @@ def test_wrong_function(spec, sentence):
         load_task(spec, seed=0)
     assert str(error.value).endswith(".")
     assert "\n" not in str(error.value)
+
+
+def test_a_metric_and_class_weights_of_the_function_are_kept():
+    goal = load("weighted").goal
+    assert goal.metric.name == "macro_f1"
+    assert goal.class_weights == (1.0, 5.0, 2.0)

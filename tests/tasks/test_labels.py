@@ -122,3 +122,28 @@ def test_layouts_are_guessed_and_can_be_said(shape, dtype, layout, input_shape):
         said = task(Y, np.zeros((60, *shape), dtype), layout=other)
         assert said.layout == other
         assert not any("layout" in sentence for sentence in said.told)
+
+
+def test_texts_are_numbered_as_their_names_are_given():
+    x = np.ones((20, 3), np.float32)
+    y = np.array(["cat", "dog"] * 10)
+    task = checked_task("mine", (x, y), class_names=("dog", "cat", "cow")[:2], seed=0)
+    assert task.class_names == ("dog", "cat")
+    every = np.concatenate([s.y for s in (task.train, task.validation, task.test)])
+    assert (every == 1).sum() == 10
+    turned = checked_task("mine", (x[:10], y[:10]), (x[:2], y[:2]), (x[:2], y[:2]),
+                          class_names=("dog", "cat"), seed=0)  # fmt: skip
+    np.testing.assert_array_equal(turned.test.y, [1, 0])
+    with pytest.raises(InputError, match="'dog' is not among them"):
+        checked_task("mine", (x, y), class_names=("cat", "cow"), seed=0)
+
+
+def test_splits_of_different_labels_are_one_sentence():
+    x, y = np.ones((20, 3), np.float32), np.arange(20) % 2
+    with pytest.raises(InputError, match="Labels of all splits must have one form"):
+        checked_task("mine", (x, np.eye(2)[y]), None, (x, y), seed=0)
+
+
+def test_samples_without_labels_are_said_to_have_told_the_kind():
+    task = checked_task("mine", (np.ones((20, 3), np.float32), None), seed=0)
+    assert task.told[0] == "anomaly, inferred from training samples without labels"
