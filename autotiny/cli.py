@@ -80,8 +80,8 @@ def search(
         typer.Option(
             "--model",
             metavar="FILE",
-            help="Your trained Keras model (.keras, .h5, SavedModel folder) to compress; the "
-            "search space then gives only its parameters.",
+            help="Your trained model (.keras, .h5, SavedModel folder, .onnx, or a function as "
+            "package.module:function); the search space then gives only its parameters.",
         ),
     ] = None,
     flash: Flash = None,

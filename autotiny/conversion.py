@@ -87,9 +87,24 @@ def convert(source: Source, samples: Array) -> Converted:
             f"A TFLite model to compress must take float32 or int8 inputs; {source.path} takes "
             f"{kind}: convert the model it was made from, with inference_input_type int8 or none."
         )
+    if inner := _quantised_inside(model):
+        raise InputError(
+            f"A TFLite model to compress must be float throughout, or int8; {source.path} takes "
+            f"float32 and computes in {inner}: give the float model it was made from."
+        )
     from autotiny.lowering._converter import quantise_float
 
     return Converted(quantise_float(model, samples), len(model), lambda x: run_one_by_one(model, x))
+
+
+def _quantised_inside(data: bytes) -> str:
+    """Return the integer type in which a model of float edges computes; empty if it does not."""
+    from autotiny.tflite.reader import read_model
+
+    model = read_model(data)
+    made = (model.tensors[index] for operator in model.operators for index in operator.outputs)
+    types = {tensor.type for tensor in made} & {"int8", "int16", "uint8"}
+    return min(types, default="")
 
 
 def _keras(path: Path) -> Any:

@@ -142,6 +142,9 @@ class Pipeline:
         plan, artifact = self._stood_in(candidate, folded, wanted, zeros)
         pruned = tuple(name for name in zeros if name in artifact.packed.sparse)
         dropped = {}
+        if candidate.depth < 1 and not self._blocks:
+            dropped["depth"] = "no block of the base model can be left out"
+            candidate = dataclasses.replace(candidate, depth=1.0)
         if zeros and not pruned:
             dropped["sparsity"] = "masks of its zeros would save no bytes"
             dense = dataclasses.replace(candidate.sparsity, final=0.0)

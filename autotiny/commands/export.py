@@ -125,6 +125,11 @@ def export_trial(
         say(f"  {sentence}")
     for part in outcome_parts(manifest.test, task.class_names):
         say(part)
+    if manifest.threshold is not None and task.goal.kind.name == "anomaly":
+        say(
+            f"  an error above {manifest.threshold:.4g} is an anomaly (mean squared error, chosen "
+            "on validation data)"
+        )
     agreement = manifest.litert
     say(
         "  proved: the bytes in model_data.c give the golden outputs bit for bit; LiteRT agrees on "

@@ -9,6 +9,7 @@ from autotiny.pipeline import representative_samples
 from autotiny.study.config import StudyConfig
 from autotiny.study.once import build_base_network
 from autotiny.tasks import Task, load_task
+from autotiny.tasks._checks import features_vary, require
 from autotiny.tasks.metrics import METRICS
 
 
@@ -19,6 +20,7 @@ def resolved(config: StudyConfig) -> tuple[StudyConfig, Task]:
         InputError: If the data is bad, or the model is not one for it.
     """
     task = load_task(config.data, seed=config.seed, options=config.task_options)
+    require(f"{task.name}: x_train", features_vary, task.train.x)
     metric = task.goal.metric.name
     known: dict[str, Any] = {
         "task": task.goal.kind.name,

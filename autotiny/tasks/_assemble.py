@@ -187,6 +187,12 @@ def _checked_names(name: str, found: Labels, names: tuple[str, ...] | None) -> t
         require(f"{name}: y_{split}", rules.labels_are_in_range, y, count)
     train = found.targets["train"]
     require(f"{name}: y_train", rules.has_two_classes, train)
+    for split, y in found.targets.items():
+        if len(unseen := np.setdiff1d(y, train)):
+            raise InputError(
+                f"{name}: y_{split}: Every class must occur in training; class {unseen[0]} does "
+                "not."
+            )
     classes = count or 1 + max(int(y.max()) for y in found.targets.values())
     require(f"{name}: y_train", rules.classes_are_in_training, train, classes)
     return names or tuple(str(n) for n in range(classes))

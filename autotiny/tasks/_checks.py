@@ -55,6 +55,12 @@ def features_are_moderate(x: Array) -> str | None:
     return None if largest <= _MOST_FEATURE else f"{largest:g}"
 
 
+def features_vary(x: Array) -> str | None:
+    """Features must differ between samples, or there is nothing to learn from."""
+    first = x.ravel()[0]
+    return f"{first:g} everywhere" if len(x) > 1 and (x == x[:1]).all() else None
+
+
 def lengths_match(x: Array, y: Array) -> str | None:
     """Features and labels must have the same length."""
     return None if len(x) == len(y) else f"{len(x)} samples and {len(y)} labels"

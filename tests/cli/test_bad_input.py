@@ -313,3 +313,8 @@ def test_a_data_module_that_exits(no_trace, refused, where):
         body = "import sys\ndef load():\n    sys.exit('no data here')\n"
     (no_trace / f"leaves_{where}.py").write_text(body)
     assert "SystemExit" in refused("search", "--data", f"leaves_{where}:load")
+
+
+def test_features_that_never_differ(no_trace, refused):
+    np.savez("same.npz", x=np.ones((60, 5), np.float32), y=Y)
+    assert "Features must differ between samples" in refused("search", "--data", "same.npz")

@@ -147,3 +147,9 @@ def test_splits_of_different_labels_are_one_sentence():
 def test_samples_without_labels_are_said_to_have_told_the_kind():
     task = checked_task("mine", (np.ones((20, 3), np.float32), None), seed=0)
     assert task.told[0] == "anomaly, inferred from training samples without labels"
+
+
+def test_a_class_that_training_lacks_names_its_split():
+    x, y = np.random.default_rng(0).random((30, 3), np.float32), np.arange(30) % 3
+    with pytest.raises(InputError, match="y_val: Every class must occur in training; class 5"):
+        checked_task("mine", (x, y), (x[:3], np.array([5, 6, 7])), seed=0)
