@@ -216,6 +216,11 @@ def _complete(name: str, splits: dict[str, Split], seed: int, kind: str) -> dict
     missing = [split for split in ("val", "test") if split not in splits]
     if not missing:
         return splits
+    if kind == "anomaly" and missing == ["test"] and _holds_both(splits["val"].y):
+        # Training samples are normal: only validation has what a test of a detector needs.
+        parts = stratified_parts(splits["val"].y, 0.5, 1, seed)
+        half = [Split(splits["val"].x[part], splits["val"].y[part]) for part in parts]
+        return splits | dict(zip(("val", "test"), half, strict=True))
     train = splits["train"]
     strata = train.y if kind == "classification" else np.zeros(len(train), np.int64)
     anomalies = np.flatnonzero(train.y) if kind == "anomaly" else np.empty(0, np.int64)
@@ -226,6 +231,11 @@ def _complete(name: str, splits: dict[str, Split], seed: int, kind: str) -> dict
     parts = stratified_parts(strata, share, len(missing), seed)
     cut = [Split(train.x[part], train.y[part]) for part in parts]
     return splits | dict(zip(["train", *missing], cut, strict=True))
+
+
+def _holds_both(y: Array) -> bool:
+    """Whether there are at least two samples of each of two kinds."""
+    return 2 <= int((y != 0).sum()) <= len(y) - 2
 
 
 def _without_anomalies(

@@ -134,3 +134,12 @@ def test_values_of_very_different_size_are_told():
     x, y = rng.random((50, 3), np.float32), rng.random((50, 2)) * (1000, 1)
     assert "value1 will be lost" in checked_task("mine", (x, y), seed=0).told[-1]
     assert len(checked_task("mine", (x, y / (1000, 1)), seed=0).told) == 1
+
+
+def test_an_anomaly_detection_is_tested_on_anomalies():
+    rng = np.random.default_rng(0)
+    train, val = rng.random((60, 4), np.float32), rng.random((40, 4), np.float32)
+    y = np.arange(40) % 4 == 0
+    task = checked_task("mine", (train, None), (val, y.astype(int)), seed=0)
+    assert [len(s) for s in (task.train, task.validation, task.test)] == [60, 20, 20]
+    assert [int(s.y.sum()) for s in (task.validation, task.test)] == [5, 5]

@@ -1,6 +1,7 @@
 """The C code of any network gives TFLM's bits, without a warning and under the sanitisers."""
 
 import subprocess
+import sys
 
 import pytest
 from helpers_networks import networks, random_samples, random_weights
@@ -71,3 +72,16 @@ def test_a_header_is_read_by_cpp_too(engine, compiler, tmp_path):
     header = generate(read_program(model)).header
     assert 'extern "C"' in header
     assert "#define MODEL_INPUT_BYTES 5" in header
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet", "mobilenet_v2"])
+def test_clang_compiles_it_without_a_warning(engine, name):
+    pytest.importorskip("ziglang")
+    space = parse_space(read_space(name), name)
+    network = build_network(space.family, space.base, IMAGE, 4)
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    clang = (sys.executable, "-m", "ziglang", "cc")
+    for optimise in OPTIMISE:
+        engine.same_bits(
+            model, generate(read_program(model), optimise=optimise), clang, 4, ("-O2",)
+        )

@@ -1,0 +1,91 @@
+"""Hold the C engine's outputs against TFLM's: files with many inputs, and random networks.
+
+Every file runs 1,000 random inputs in both forms; every random network runs 20 in a form and an
+encoding drawn for it, as C compiled here and, one in ten, on an emulated core too.
+Run: python benchmarks/engine_bits.py MODEL.tflite … [--networks 300] [--inputs 1000]
+"""
+
+import argparse
+import os
+from collections import Counter
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+from measure_engine import random_model
+
+from autotiny.errors import InputError
+from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.encoding import encode_weights, encodings_of
+from autotiny.runtimes.c.encodings import ENCODINGS
+from autotiny.runtimes.c.host import host_compiler, run_on_host
+from autotiny.runtimes.c.measure.compiler import compile_for
+from autotiny.runtimes.c.measure.cores import CORES
+from autotiny.runtimes.c.measure.emulator import emulate
+from autotiny.runtimes.c.reading import read_program
+from autotiny.runtimes.tflm.interpreter import outputs
+
+EMULATED = [name for name, core in CORES.items() if core.emulator]
+
+
+def differing(source, data, x, compiler):
+    """Return how many samples the C code gives other outputs for than TFLM."""
+    got = run_on_host(source, x, compiler=compiler, flags=("-O2",))
+    return int((got != outputs(data, x).reshape(got.shape)).any(axis=1).sum())
+
+
+def samples(program, count, rng):
+    """Return random int8 inputs."""
+    return rng.integers(-128, 128, (count, *program.input.shape[1:])).astype(np.int8)
+
+
+def main():
+    """Compare, and print how many differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--networks", type=int, default=300)
+    parser.add_argument("--inputs", type=int, default=1000)
+    options = parser.parse_args()
+    compiler, rng = host_compiler(), np.random.default_rng(0)
+    assert compiler is not None, "a C compiler is needed"
+    for path in options.models:
+        data = path.read_bytes()
+        try:
+            program = read_program(data)
+        except InputError as error:
+            print(f"{path.name}: refused: {str(error)[:90]}")
+            continue
+        x = samples(program, options.inputs, rng)
+        forms = {"size": encode_weights(program), "speed": program}
+        wrong = [
+            differing(generate(form, optimise=name), data, x, compiler)
+            for name, form in forms.items()
+        ]
+        print(f"{path.name}: {sum(wrong)} of {2 * len(x)} differ", flush=True)
+    used, wrong, emulated = Counter(), 0, 0
+    for number in range(options.networks):
+        data = random_model(rng)
+        program, optimise = read_program(data), ("size", "speed")[number % 2]
+        name = list(ENCODINGS)[number % len(ENCODINGS)]
+        try:
+            program = encode_weights(program, dict.fromkeys(encodings_of(program), name))
+        except InputError:  # its weights have too many values for that
+            name = "int8"
+        used[f"{name}, {optimise}"] += 1
+        source, x = generate(program, optimise=optimise), samples(program, 20, rng)
+        wrong += differing(source, data, x, compiler)
+        if number % 10 == 0:
+            core = CORES[EMULATED[number // 10 % len(EMULATED)]]
+            run = emulate(compile_for(source, core, optimise), source, core, x[:2])
+            wrong += int((run.outputs != outputs(data, x[:2]).reshape(run.outputs.shape)).sum())
+            emulated += 1
+    print(
+        f"{options.networks} random networks, {emulated} of them emulated: {wrong} samples differ"
+    )
+    print(", ".join(f"{count} {what}" for what, count in sorted(used.items())))
+
+
+if __name__ == "__main__":
+    main()
