@@ -61,12 +61,14 @@ def _sound(scale: float) -> bool:
     return 1e-30 < scale < 1e30
 
 
-def filter_multipliers(
-    source: Tensor, kernel: Tensor, sink: Tensor, *, dense: bool
-) -> tuple[Multiplier, ...]:
+def filter_multipliers(source: Tensor, kernel: Tensor, sink: Tensor) -> tuple[Multiplier, ...]:
     """Return the factors of a layer's sums: one for each filter, or one for all.
 
-    A dense layer's single factor is a product of single precision, a convolution's of double.
+    Of dense layers too the product of the scales is of double precision: measured on the wheel,
+    where single precision gives another output once in a million.
+
+    Raises:
+        UnsupportedModelError: If there is no scale, or one that is no number.
     """
     source_scale, sink_scale = scale_and_zero_point(source)[0], scale_and_zero_point(sink)[0]
     scales = [float(np.float32(s)) for s in kernel.scales]
@@ -75,9 +77,6 @@ def filter_multipliers(
             f"The c runtime needs a scale for each filter, or one; tensor {kernel.index} has "
             f"{len(scales)}, or one that is no number."
         )
-    if dense and len(scales) == 1:
-        product = float(np.float32(source_scale) * np.float32(scales[0]))
-        return (quantize_multiplier(product / sink_scale),)
     return tuple(quantize_multiplier(source_scale * scale / sink_scale) for scale in scales)
 
 

@@ -85,3 +85,9 @@ def test_clang_compiles_it_without_a_warning(engine, name):
         engine.same_bits(
             model, generate(read_program(model), optimise=optimise), clang, 4, ("-O2",)
         )
+
+
+def test_a_thousand_inputs_of_dense_layers(engine, compiler):
+    """A factor of single precision would give another output once in a million."""
+    model = ground_truth("mlperf_ad01_int8")
+    engine.same_bits(model, generate(read_program(model)), compiler, 1000, ("-O2",))

@@ -124,7 +124,7 @@ def _weighted(
     groups: int,
 ) -> Step:
     n = numbers
-    factors = filter_multipliers(source[0], kernel, sink[0], dense=operator.name[0] == "F")
+    factors = filter_multipliers(source[0], kernel, sink[0])
     if len(factors) not in (1, len(weights)):
         raise refused(operator, f"it has {len(factors)} scales for {len(weights)} filters")
     zero = scale_and_zero_point(source[0])[1]
