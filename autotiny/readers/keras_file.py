@@ -52,7 +52,7 @@ def load_keras_file(path: str | Path) -> Any:
     try:
         with captured_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _load(path, keras2=version.startswith("2"), pruned=pruned)
+            return _load(path, description, keras2=version.startswith("2"), pruned=pruned)
     except InputError:
         raise
     except Exception as error:  # Keras raises whatever its layers raise
@@ -192,7 +192,7 @@ def _label(part: dict[str, Any]) -> str:
     return f"{part.get('class_name')} {name!r}" if name else str(part.get("class_name"))
 
 
-def _load(path: Path, *, keras2: bool, pruned: bool) -> Any:
+def _load(path: Path, description: list[Any], *, keras2: bool, pruned: bool) -> Any:
     from autotiny.tensorflow_setup import prepare_tensorflow
 
     prepare_tensorflow(0)
@@ -207,18 +207,18 @@ def _load(path: Path, *, keras2: bool, pruned: bool) -> Any:
     # Safe mode reaches only the .keras format by itself.
     with SafeModeScope(True), _pruning_wrappers(pruned):
         if path.is_dir():
-            return _rebuilt(path)
+            return _rebuilt(path, description)
         return tf_keras.models.load_model(path, compile=False)
 
 
-def _rebuilt(path: Path) -> Any:
+def _rebuilt(path: Path, description: list[Any]) -> Any:
     """Return the model of a SavedModel folder, built anew from its description and its variables.
 
     Loading the folder as TensorFlow does would run what it holds: a graph may write files.
     """
     import tf_keras
 
-    nodes = [node for node in _describe_saved_model(path)[0] if isinstance(node, dict)]
+    nodes = [node for node in description if isinstance(node, dict)]
     root = next((n for n in nodes if n.get("class_name") in ("Sequential", "Functional")), None)
     if root is None or not isinstance(root.get("config"), dict):
         raise InputError(

@@ -57,11 +57,9 @@ def fingerprint_of(path: str | Path) -> str:
     places = {layer.name: f"layer{i}" for i, layer in enumerate(read.network.layers)}
     text = json.dumps(_renamed(network_to_plain(read.network), places))
     digest = hashlib.sha256(text.encode())
-    for layer in read.network.layers:
-        for name, array in sorted(read.weights.items()):
-            if name.rpartition("/")[0] == layer.name:
-                digest.update(f"{places[layer.name]}/{name.rpartition('/')[2]}".encode())
-                digest.update(array.tobytes())
+    for name in read.network.weight_shapes():  # in the layers' order
+        layer, _, kind = name.rpartition("/")
+        digest.update(f"{places[layer]}/{kind}".encode() + read.weights[name].tobytes())
     return digest.hexdigest()
 
 

@@ -102,6 +102,24 @@ class ActivatedLayer(Layer):
 
 
 @dataclass(frozen=True)
+class PairLayer(ActivatedLayer):
+    """Two tensors of one shape, joined value by value."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape that both have."""
+        if len(inputs) != 2 or inputs[0] != inputs[1]:
+            raise ValueError(f"{self.name} needs two inputs of one shape; got {inputs}.")
+        return inputs[0]
+
+    def channels(
+        self, ties: "Ties", inputs: Sequence[Channels], shapes: Sequence[Shape]
+    ) -> Channels:
+        """Return the first's, each tied to the second's beside it."""
+        ties.tie(inputs[0], inputs[1])
+        return inputs[0]
+
+
+@dataclass(frozen=True)
 class WeightLayer(ActivatedLayer):
     """A layer with a kernel, which has a precision and an encoding, and a bias or batch norm.
 

@@ -1,28 +1,10 @@
 """Sum of tensors."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from autotiny.networks.layers._base import ActivatedLayer, Channels, Shape
-
-if TYPE_CHECKING:
-    from autotiny.networks.channels import Ties
+from autotiny.networks.layers._base import PairLayer
 
 
 @dataclass(frozen=True)
-class Add(ActivatedLayer):
+class Add(PairLayer):
     """Sum of two tensors of one shape: where a residual connection joins."""
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        """Return the shape that both have."""
-        if len(inputs) != 2 or inputs[0] != inputs[1]:
-            raise ValueError(f"{self.name} needs two inputs of one shape; got {inputs}.")
-        return inputs[0]
-
-    def channels(
-        self, ties: "Ties", inputs: Sequence[Channels], shapes: Sequence[Shape]
-    ) -> Channels:
-        """Return the first's, each tied to the second's beside it."""
-        ties.tie(inputs[0], inputs[1])
-        return inputs[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,7 +101,6 @@ def generate(
             narrow=all(step.largest < 1 << 30 for step in program.steps),
         ),
         "calls": calls,
-        "memory": any(group.kernel in ("copy", "pad") for group in groups),
     }  # fmt: skip
     return Source(
         name,
@@ -111,8 +111,9 @@ def generate(
     )
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Return what renders templates of C code."""
+    """Return what renders templates of C code, which it compiles once."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([_KERNELS, _TEMPLATES]),
         undefined=jinja2.StrictUndefined,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from autotiny.errors import InputError
 from autotiny.runtimes.c.encodings import ENCODINGS, Encoded
 from autotiny.runtimes.c.program import Program, Step
+from autotiny.runtimes.c.reading import read_program
 
 #: Bytes of a function that reads weights of an encoding, where another one is there already: the
 #: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size.
@@ -20,22 +22,18 @@ _SLOW, _WORTH = "huffman", 0.05
 _MOST_READINGS = 4
 
 
-def encode_weights(
-    program: Program, wanted: Mapping[int, str] | None = None, *, allowed: Sequence[str] = ()
-) -> Program:
+def encode_weights(program: Program, wanted: Mapping[int, str] | None = None) -> Program:
     """Return the program with its weights stored as it takes the least flash.
 
     Args:
         program: With dense weights.
         wanted: Encoding by the place of a step, instead of a choice.
-        allowed: Names of the encodings to choose from; all without one.
 
     Raises:
         InputError: If weights cannot be stored as asked.
     """
-    names = tuple(allowed) or tuple(ENCODINGS)
     options = {
-        place: _options(step, names)
+        place: _options(step, tuple(ENCODINGS))
         for place, step in enumerate(program.steps)
         if "weights" in step.arrays
     }
@@ -51,6 +49,17 @@ def encode_weights(
     for place, (name, encoded) in chosen.items():
         steps[place] = _stored(steps[place], name, encoded)
     return replace(program, steps=tuple(steps))
+
+
+@lru_cache(maxsize=4)
+def stored_program(data: bytes) -> Program:
+    """Return a model's program with its weights stored: packing and sizing ask for the same.
+
+    Raises:
+        InputError: If the file is no sound model.
+        UnsupportedModelError: If the runtime cannot run it.
+    """
+    return encode_weights(read_program(data))
 
 
 def encodings_of(program: Program) -> dict[int, str]:

@@ -140,7 +140,9 @@ def build_engine(
     facts: dict[str, Any] = {
         "name": name, "optimise": optimise, "core": core.name, "macs": program.macs,
         "work_bytes": source.plan.size, "encodings": list(encodings_of(program).values()),
-        "constant_bytes": constant_bytes(groups_of(program, specialise=optimise == "speed")),
+        "constant_bytes": constant_bytes(
+            groups_of(source.program, specialise=optimise == "speed")
+        ),
         "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
         "instructions": None, "compiler": None,
     }  # fmt: skip

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from autotiny.runtimes.c.encoding import encode_weights
+from autotiny.runtimes.c.encoding import stored_program
 from autotiny.runtimes.c.memory import plan_memory
 from autotiny.runtimes.c.program import Step
-from autotiny.runtimes.c.reading import read_program
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def steps_of(data: bytes) -> tuple[StepFacts, ...]:
         InputError: If the file is no sound model.
         UnsupportedModelError: If the runtime cannot run it.
     """
-    program = encode_weights(read_program(data))
+    program = stored_program(data)
     plan = plan_memory(program)
 
     def overlaps(step: Step) -> bool:

@@ -87,6 +87,19 @@ class Program:
         return sum(step.macs for step in self.steps)
 
 
+def window_starts(numbers: Mapping[str, int]) -> Integers:
+    """Return the first value that each place's window reads, ``(out_h, out_w)``.
+
+    Args:
+        numbers: ``out_…``, ``stride_…`` and ``before_…`` of both axes, ``in_w`` and ``in_c``.
+    """
+    n = numbers
+    rows = np.maximum(np.arange(n["out_h"]) * n["stride_h"] - n["before_h"], 0)
+    columns = np.maximum(np.arange(n["out_w"]) * n["stride_w"] - n["before_w"], 0)
+    starts: Integers = (rows[:, None] * n["in_w"] + columns[None, :]) * n["in_c"]
+    return starts
+
+
 def overlap_margin(first_read: Sequence[int] | Integers) -> int:
     """Return how far behind its input's first byte an output may begin, in place.
 

@@ -17,11 +17,10 @@ from autotiny.runtimes._base import (
     latency_s,
 )
 from autotiny.runtimes.c.costs.predict import predict_costs
-from autotiny.runtimes.c.encoding import encode_weights, encodings_of
+from autotiny.runtimes.c.encoding import encodings_of, stored_program
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.memory import plan_memory
 from autotiny.runtimes.c.program import Program
-from autotiny.runtimes.c.reading import read_program
 from autotiny.runtimes.tflm import interpreter
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class CRuntime:
         No encoding takes RAM here, so the smallest is the best whatever the limit, and what was
         chosen before is never better than what is chosen now.
         """
-        program = encode_weights(read_program(model))
+        program = stored_program(model)
         chosen = {program.steps[i].label: name for i, name in encodings_of(program).items()}
         for name in encodings or {}:
             if name not in chosen:
@@ -105,7 +104,7 @@ class CRuntime:
             InputError: If the image is no sound TFLite model.
             UnsupportedModelError: If the runtime cannot run it.
         """
-        program = encode_weights(read_program(image))
+        program = stored_program(image)
         groups = groups_of(program, specialise=False)
         costs = predict_costs(groups, target.core)
         plan = plan_memory(program)

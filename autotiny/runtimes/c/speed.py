@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autotiny.runtimes.c.program import Program, Step
+from autotiny.runtimes.c.program import Program, Step, window_starts
 
 #: Bytes that reading four values at once may read behind a border.
 _BEHIND = 3
@@ -65,9 +65,7 @@ def _pair_margin(n: Mapping[str, int], *, direct: bool) -> int:
     A direct pair is read until its last filter is done; a gathered one is not read any more when
     the first value is written.
     """
-    rows = np.maximum(np.arange(n["out_h"]) * n["stride_h"] - n["before_h"], 0)
-    columns = np.maximum(np.arange(n["out_w"]) * n["stride_w"] - n["before_w"], 0)
-    first = ((rows[:, None] * n["in_w"] + columns[None, :]) * n["in_c"]).ravel()
+    first = window_starts(n).ravel()
     later = np.minimum.accumulate(first[::-1])[::-1]
     places = len(first)
     margin = 1 << 30

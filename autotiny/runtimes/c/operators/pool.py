@@ -6,7 +6,7 @@ import numpy as np
 
 from autotiny.runtimes.c.fixed_point import activation_range, mean_multiplier, scale_and_zero_point
 from autotiny.runtimes.c.operators._base import Context, plane, refused, window_start
-from autotiny.runtimes.c.program import Step, overlap_margin
+from autotiny.runtimes.c.program import Step, overlap_margin, window_starts
 from autotiny.tflite.model import Operator
 
 
@@ -33,10 +33,7 @@ def pool(context: Context, operator: Operator) -> Sequence[Step]:
         "window_h": window_h, "window_w": window_w, "stride_h": stride_h, "stride_w": stride_w,
         "before_h": before_h, "before_w": before_w, "low": low, "high": high,
     }  # fmt: skip
-    rows = np.maximum(np.arange(out_h) * stride_h - before_h, 0)
-    columns = np.maximum(np.arange(out_w) * stride_w - before_w, 0)
-    first = (rows[:, None] * in_w + columns[None, :]) * channels
-    margin = overlap_margin((first[..., None] + np.arange(channels)).ravel())
+    margin = overlap_margin((window_starts(numbers)[..., None] + np.arange(channels)).ravel())
     kernel = "max_pool" if operator.name == "MAX_POOL_2D" else "average_pool"
     return [Step(kernel, (slot,), output, numbers, margins=(margin,))]
 

@@ -6,6 +6,7 @@ plane of one point.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from autotiny.runtimes.c.operators._base import (
     refused,
     window_start,
 )
-from autotiny.runtimes.c.program import Step, overlap_margin
+from autotiny.runtimes.c.program import Step, overlap_margin, window_starts
 from autotiny.tflite.model import Operator, Tensor
 
 #: In place of a factor of zero, as converters give it to channels that are always zero; the filter
@@ -31,60 +32,74 @@ from autotiny.tflite.model import Operator, Tensor
 _NOTHING = Multiplier(1 << 30, -1)
 
 
+@dataclass(frozen=True)
+class _Sum:
+    """What the three operators have alike.
+
+    Attributes:
+        operator: The operator.
+        source: Its input, and that one's slot.
+        kernel: Its weights as a tensor.
+        weights: Their values.
+        sink: Its output, and that one's slot.
+    """
+
+    operator: Operator
+    source: tuple[Tensor, int]
+    kernel: Tensor
+    weights: NDArray[np.int8]
+    sink: tuple[Tensor, int]
+
+    @classmethod
+    def of(cls, context: Context, operator: Operator) -> "_Sum":
+        kernel = context.tensor(operator, 1)
+        return cls(
+            operator,
+            context.activation(operator),
+            kernel,
+            int8_values(operator, kernel),
+            context.result(operator),
+        )
+
+
 def convolution(context: Context, operator: Operator) -> Sequence[Step]:
     """Read CONV_2D; fewer channels in a filter than in the input are groups."""
-    source, slot = context.activation(operator)
-    kernel = context.tensor(operator, 1)
-    weights = int8_values(operator, kernel)
-    sink, output = context.result(operator)
-    in_c = plane(operator, source)[2]
-    filters, _, _, depth = weights.shape
+    read = _Sum.of(context, operator)
+    in_c = plane(operator, read.source[0])[2]
+    filters, _, _, depth = read.weights.shape
     if in_c % depth or filters % (in_c // depth):
         raise refused(operator, f"{filters} filters of {depth} channels do not divide {in_c}")
-    groups = in_c // depth
-    return [_step(context, operator, (source, slot), (sink, output), kernel, weights, groups)]
+    return [_over_a_plane(context, read, in_c // depth)]
 
 
 def depthwise(context: Context, operator: Operator) -> Sequence[Step]:
     """Read DEPTHWISE_CONV_2D."""
-    source, slot = context.activation(operator)
-    kernel = context.tensor(operator, 1)
-    weights = int8_values(operator, kernel)
-    sink, output = context.result(operator)
-    channels = plane(operator, source)[2]
-    if weights.shape[0] != 1 or weights.shape[3] % channels:
-        raise refused(operator, f"its weights have shape {weights.shape}")
-    turned = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))  # a filter of one channel each
-    return [_step(context, operator, (source, slot), (sink, output), kernel, turned, channels)]
+    read = _Sum.of(context, operator)
+    channels, shape = plane(operator, read.source[0])[2], read.weights.shape
+    if shape[0] != 1 or shape[3] % channels:
+        raise refused(operator, f"its weights have shape {shape}")
+    turned = np.ascontiguousarray(
+        read.weights.transpose(3, 1, 2, 0)
+    )  # a filter of one channel each
+    return [_over_a_plane(context, replace(read, weights=turned), channels)]
 
 
 def dense(context: Context, operator: Operator) -> Sequence[Step]:
     """Read FULLY_CONNECTED: of a vector, or of each of several."""
-    source, slot = context.activation(operator)
-    kernel = context.tensor(operator, 1)
-    weights = int8_values(operator, kernel)
-    sink, output = context.result(operator)
-    filters, features = weights.shape
-    if source.elements % features:
-        raise refused(operator, f"{source.elements} inputs are no multiple of {features}")
-    rows = source.elements // features
-    wide = weights.reshape(filters, 1, 1, features)
-    numbers = _window(operator, (rows, 1, features), (rows, 1), wide.shape, dense=True)
-    return [_weighted(context, operator, (source, slot), (sink, output), kernel, wide, numbers, 1)]
+    read = _Sum.of(context, operator)
+    (filters, features), elements = read.weights.shape, read.source[0].elements
+    if elements % features:
+        raise refused(operator, f"{elements} inputs are no multiple of {features}")
+    rows = elements // features
+    wide = replace(read, weights=read.weights.reshape(filters, 1, 1, features))
+    numbers = _window(operator, (rows, 1, features), (rows, 1), wide.weights.shape, dense=True)
+    return [_weighted(context, wide, numbers, 1)]
 
 
-def _step(
-    context: Context,
-    operator: Operator,
-    source: tuple[Tensor, int],
-    sink: tuple[Tensor, int],
-    kernel: Tensor,
-    weights: NDArray[np.int8],
-    groups: int,
-) -> Step:
-    out = plane(operator, sink[0])
-    numbers = _window(operator, plane(operator, source[0]), out[:2], weights.shape, dense=False)
-    return _weighted(context, operator, source, sink, kernel, weights, numbers, groups)
+def _over_a_plane(context: Context, read: _Sum, groups: int) -> Step:
+    source, sink = plane(read.operator, read.source[0]), plane(read.operator, read.sink[0])
+    numbers = _window(read.operator, source, sink[:2], read.weights.shape, dense=False)
+    return _weighted(context, read, numbers, groups)
 
 
 def _window(
@@ -113,16 +128,9 @@ def _window(
     }  # fmt: skip
 
 
-def _weighted(
-    context: Context,
-    operator: Operator,
-    source: tuple[Tensor, int],
-    sink: tuple[Tensor, int],
-    kernel: Tensor,
-    weights: NDArray[np.int8],
-    numbers: dict[str, int],
-    groups: int,
-) -> Step:
+def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int) -> Step:
+    operator, source, kernel, sink = read.operator, read.source, read.kernel, read.sink
+    weights = read.weights
     n = numbers
     factors = filter_multipliers(source[0], kernel, sink[0])
     if len(factors) not in (1, len(weights)):
@@ -184,8 +192,5 @@ def _pads(n: dict[str, int]) -> bool:
 
 def _margin(n: dict[str, int]) -> int:
     """Return the margin for outputs in order of place, then filter."""
-    rows = np.maximum(np.arange(n["out_h"]) * n["stride_h"] - n["before_h"], 0)
-    columns = np.maximum(np.arange(n["out_w"]) * n["stride_w"] - n["before_w"], 0)
-    first = (rows[:, None] * n["in_w"] + columns[None, :]) * n["in_c"]
     group = np.arange(n["filters"]) // n["per_group"] * n["depth"]
-    return overlap_margin((first[..., None] + group).ravel())
+    return overlap_margin((window_starts(n)[..., None] + group).ravel())
