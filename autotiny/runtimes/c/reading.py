@@ -3,13 +3,14 @@
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes.c.fixed_point import scale_and_zero_point
 from autotiny.runtimes.c.operators import OPERATORS, Context
+from autotiny.runtimes.c.order import in_best_order
 from autotiny.runtimes.c.program import Edge, Program, Step
 from autotiny.tflite.model import Model, Tensor
 from autotiny.tflite.reader import read_model
 
 
 def read_program(data: bytes) -> Program:
-    """Return the steps of a model.
+    """Return the steps of a model, in the order of least memory.
 
     Raises:
         InputError: If the file is no sound model.
@@ -33,12 +34,13 @@ def read_program(data: bytes) -> Program:
     sizes = {slot: model.tensors[slot].elements for slot in set(slots.values())}
     used = {slot for step in steps for slot in (*step.inputs, step.output)}
     ends = {slots[source.index], slots[sink.index]}
-    return Program(
+    program = Program(
         tuple(steps),
         {slot: size for slot, size in sizes.items() if slot in used | ends},
         _edge(source, slots[source.index]),
         _edge(sink, slots[sink.index]),
     )
+    return in_best_order(program)
 
 
 def _edges(model: Model) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from autotiny.runtimes.c.order import in_best_order
 from autotiny.runtimes.c.program import Program, Step, window_starts
 
 #: Bytes that reading four values at once may read behind a border.
@@ -13,7 +14,8 @@ _BEHIND = 3
 
 def for_speed(program: Program) -> Program:
     """Return the program with every weighted sum in the fastest form that it has."""
-    return replace(program, steps=tuple(_faster(step) for step in program.steps))
+    faster = replace(program, steps=tuple(_faster(step) for step in program.steps))
+    return in_best_order(faster)  # these forms overlap otherwise
 
 
 def _faster(step: Step) -> Step:
