@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from autotiny.devices import device_names, load_device
-from autotiny.errors import NothingFitsError, SearchInterruptedError, UnsupportedModelError
+from autotiny.errors import NothingFitsError, SearchInterruptedError
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
 from autotiny.report.tables import front_table, print_closest
 from autotiny.runtimes import get_runtime
 from autotiny.study.config import StudyConfig, resolve_config
 from autotiny.study.front import TrialRecord, pick
-from autotiny.study.retarget import repacked
 from autotiny.study.search import Search
 from autotiny.tasks import Task
 from autotiny.units import format_bytes, format_seconds
@@ -131,22 +130,18 @@ def _conclude(search: Search, seconds: float) -> int:
         _say_if_hopeless(records, search.config)
         return NothingFitsError.exit_code
     out.print(front_table(front, budget))
-    if sentence := _in_other_runtime(search, front):
+    if sentence := _in_other_runtimes(front):
         out.print(sentence)
     out.print("Next, export one (or --trial N):")
     out.print(f"  autotiny export {name} --pick knee --out {name}-firmware", style="bold")
     return 0
 
 
-def _in_other_runtime(search: Search, front: Sequence[TrialRecord]) -> str:
-    """Return what the knee takes in the runtime that was not searched for; empty if it cannot."""
-    config, knee = search.config, pick(front, "knee")
-    other = get_runtime("tflm" if config.runtime == "c" else "c")
-    try:
-        moved = repacked(search, knee, config.device, config.budget, other)[0].footprint
-    except UnsupportedModelError:
-        return ""
-    return (
-        f"Trial {knee.number} with {other.words.title} (front --runtime {other.name}): flash "
-        f"{moved.flash_bytes:,} B, RAM {moved.ram_bytes:,} B"
+def _in_other_runtimes(front: Sequence[TrialRecord]) -> str:
+    """Return what the knee takes in runtimes that were not searched for; empty if it cannot."""
+    knee = pick(front, "knee")
+    return "\n".join(
+        f"Trial {knee.number} with {get_runtime(name).words.title} (front --runtime {name}): flash "
+        f"{there.footprint.flash_bytes:,} B, RAM {there.footprint.ram_bytes:,} B"
+        for name, there in knee.elsewhere.items()
     )

@@ -11,6 +11,7 @@ from autotiny.report.grid import Grid
 from autotiny.report.outcome import outcome_parts
 from autotiny.report.plain import facts_text
 from autotiny.report.tables import cost_line, footprint_table, sureness
+from autotiny.runtimes import Footprint, get_runtime
 from autotiny.study.front import TrialRecord
 from autotiny.study.search import Search
 
@@ -48,6 +49,12 @@ def show_trial(
         out.print(f"  {costs}")
     for sentence in footprint.caveats:
         out.print(f"  {sentence}")
+    for runtime, there in record.elsewhere.items():
+        out.print(
+            f"  With {get_runtime(runtime).words.title} (front --runtime {runtime}): flash "
+            f"{there.footprint.flash_bytes:,} B, RAM {there.footprint.ram_bytes:,} B "
+            f"({there.footprint.origins.get('runtime_bytes', 'predicted')})"
+        )
     if not scores:
         out.print("  Never trained: over budget.")
         return
@@ -86,18 +93,24 @@ def _facts(
 ) -> dict[str, Any]:
     """Return a trial as nested facts; sizes are bytes, scores are measured."""
     footprint = record.footprint
-    totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
     facts = {
         "trial": record.number,
         "parameters": dict(record.parameters),
         "dropped": dict(record.dropped),
         "plan": dict(record.plan),
         "encodings": dict(record.encodings),
-        "footprint": dataclasses.asdict(footprint) | totals,
+        "footprint": _sizes(footprint),
         "predicted": dict(record.predicted),
+        "elsewhere": {name: _sizes(there.footprint) for name, there in record.elsewhere.items()},
         record.metric.name: {key.replace(", ", "_"): value for key, value in scores.items()},
     }
     return facts | ({"test": dict(outcome)} if outcome else {})
+
+
+def _sizes(footprint: Footprint) -> dict[str, Any]:
+    """Return a footprint's parts and its totals."""
+    totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
+    return dataclasses.asdict(footprint) | totals
 
 
 def _plan(record: TrialRecord) -> Grid:

@@ -10,6 +10,7 @@ import numpy as np
 from autotiny.budget.limits import Budget
 from autotiny.errors import InputError, NothingFitsError
 from autotiny.runtimes._base import Footprint
+from autotiny.study.elsewhere import Elsewhere
 from autotiny.tasks.metrics import METRICS, Metric
 
 #: How to choose from a front, beside ``knee`` and the metric's name.
@@ -35,6 +36,7 @@ class TrialRecord:
         dropped: Hyperparameter to why it changes no byte of this trial's file.
         predicted: Flash that was predicted before training, as an upper bound.
         metric: What the scores are.
+        elsewhere: Name of each other runtime that can run it to what it takes there.
     """
 
     number: int
@@ -49,6 +51,7 @@ class TrialRecord:
     dropped: Mapping[str, str] = field(default_factory=dict)
     predicted: Mapping[str, int] = field(default_factory=dict)
     metric: Metric = METRICS["accuracy"]
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
 
     @property
     def score(self) -> float | None:

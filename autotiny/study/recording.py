@@ -7,6 +7,7 @@ from autotiny.networks.precision import PrecisionPlan
 from autotiny.pipeline import Artifact, Prepared, Scored
 from autotiny.runtimes._base import Footprint
 from autotiny.study.config import StudyConfig
+from autotiny.study.elsewhere import as_stored, in_other_runtimes
 from autotiny.study.front import TrialRecord, objective_value
 from autotiny.study.storage import StudyFolder
 from autotiny.tasks.metrics import METRICS
@@ -38,6 +39,9 @@ def record_scored(
     trial.set_user_attr("predicted", {"flash_bytes": bound.flash_bytes})
     trial.set_user_attr("accuracy", scored.score)  # as 0.1.0 calls any score
     _describe(trial, artifact, scored.plan, prepared)
+    grow = prepared.candidate.encoding_ram == "budget"
+    elsewhere = in_other_runtimes(config, artifact.model, grow_arena=grow)
+    trial.set_user_attr("elsewhere", as_stored(elsewhere))
     return _values(trial, config, artifact.footprint, scored.score)
 
 

@@ -1,8 +1,4 @@
-"""A study's trials on another device, or in another runtime, than they were searched for.
-
-Nothing is trained: the models are packed again for the other target, which changes sizes and the
-way weights are stored, never outputs.
-"""
+"""A study's trials on another device, or in another runtime, than they were searched for."""
 
 import dataclasses
 
@@ -10,6 +6,7 @@ from autotiny.budget.limits import Budget
 from autotiny.candidate import Candidate
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes._base import Runtime, Target
+from autotiny.study.elsewhere import Elsewhere, packed_in
 from autotiny.study.front import TrialRecord
 from autotiny.study.search import Search
 
@@ -33,11 +30,18 @@ def records_on(
     """
     records = search.records()
     runtime = runtime or search.runtime
-    if target == search.config.device and runtime.name == search.config.runtime:
+    config = search.config
+    at_home = target == config.device
+    if at_home and runtime.name == config.runtime:
         return records
+    # What trials stored of other runtimes was packed within the study's RAM.
+    known = at_home and budget.ram_bytes == config.budget.ram_bytes
     found, refusal = [], None
     for record in records:
         if record.litert_score is None:
+            continue
+        if known and (there := record.elsewhere.get(runtime.name)) is not None:
+            found.append(_moved(record, there))
             continue
         try:
             found.append(repacked(search, record, target, budget, runtime)[0])
@@ -60,21 +64,16 @@ def repacked(
     Raises:
         UnsupportedModelError: If the target cannot run it.
     """
-    config, runtime = search.config, runtime or search.runtime
-    packed = runtime.pack(
+    there, image = packed_in(
+        runtime or search.runtime,
         search.folder.get_artifact(record, "model"),
         target,
-        arena_limit=budget.arena_limit(
-            overhead_ram_bytes=runtime.overhead_ram_bytes(target),
-            app_ram_bytes=config.app_ram_bytes,
-        ),
+        budget,
+        search.config,
         grow_arena=Candidate.from_parameters(record.parameters).encoding_ram == "budget",
     )
-    footprint = runtime.footprint(
-        packed.image,
-        target,
-        app_flash_bytes=config.app_flash_bytes,
-        app_ram_bytes=config.app_ram_bytes,
-    )
-    moved = dataclasses.replace(record, footprint=footprint, encodings=packed.encodings)
-    return moved, packed.image
+    return _moved(record, there), image
+
+
+def _moved(record: TrialRecord, there: Elsewhere) -> TrialRecord:
+    return dataclasses.replace(record, footprint=there.footprint, encodings=there.encodings)

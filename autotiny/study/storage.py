@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from autotiny.errors import AutotinyError, InputError
 from autotiny.study.config import StudyConfig, checked_name, load_config, save_config
+from autotiny.study.elsewhere import read_elsewhere
 from autotiny.study.format import read_footprint
 from autotiny.study.front import TrialRecord
 from autotiny.tasks.metrics import METRICS, Metric
@@ -337,6 +338,7 @@ def record_from_trial(
         dropped=attributes.get("dropped", {}),
         predicted=attributes.get("predicted", {}),
         metric=metric,
+        elsewhere=read_elsewhere(attributes.get("elsewhere", {})),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from autotiny.budget.limits import Budget
 from autotiny.devices import load_device
+from autotiny.runtimes import get_runtime
 from autotiny.study.retarget import records_on, repacked
 from autotiny.study.search import Search
 
@@ -35,6 +36,25 @@ def test_outputs_stay_and_sizes_follow_the_target(search):
     for other in (image, model):
         outputs = device_outputs(search.runtime, model, other, x).quantised
         assert (outputs == device_outputs(search.runtime, model, image, x).quantised).all()
+
+
+def test_what_other_runtimes_take_is_stored_with_every_trained_trial(search, monkeypatch):
+    config, runtime = search.config, get_runtime("c")
+    records = [record for record in search.records() if record.litert_score is not None]
+    assert records
+    anew = [repacked(search, r, config.device, config.budget, runtime)[0] for r in records]
+    monkeypatch.setattr("autotiny.study.retarget.repacked", None)  # nothing is packed again
+    stored = records_on(search, config.device, config.budget, runtime)
+    assert [r.footprint for r in stored] == [r.footprint for r in anew]
+    assert [r.encodings for r in stored] == [r.encodings for r in anew]
+    assert {r.footprint.runtime for r in stored} == {"c"}
+
+
+def test_trials_of_earlier_versions_are_packed_for_another_runtime(search, monkeypatch):
+    records = [dataclasses.replace(record, elsewhere={}) for record in search.records()]
+    monkeypatch.setattr(search, "records", lambda: records)
+    moved = records_on(search, search.config.device, search.config.budget, get_runtime("c"))
+    assert {r.footprint.runtime for r in moved} == {"c"}
 
 
 @pytest.mark.parametrize("way", ["budget", "free"])
