@@ -102,6 +102,6 @@ Core = Annotated[
     ),
 ]
 Optimise = Annotated[
-    str, typer.Option("--optimise", metavar="FOR", help="size (default) or speed.")
+    str, typer.Option("--optimise", metavar="FOR", help="size (default), balanced or speed.")
 ]
 CName = Annotated[str, typer.Option("--name", metavar="NAME", help="Prefix of all C names.")]

@@ -8,6 +8,7 @@ Run: python benchmarks/engine.py MODEL.tflite … [--core cortex-m4]
 import argparse
 import os
 from pathlib import Path
+from typing import get_args
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -17,14 +18,14 @@ import numpy as np
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
-from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.measure.compiler import compile_for, compiler_version
 from autotiny.runtimes.c.measure.cores import CORES
 from autotiny.runtimes.c.measure.emulator import emulate
 from autotiny.runtimes.c.reading import read_program
 
-FORMS = ("size", "speed")
+FORMS = get_args(Optimise)
 
 
 def compiled(data, core, optimise):

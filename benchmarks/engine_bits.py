@@ -9,6 +9,7 @@ import argparse
 import os
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -17,7 +18,7 @@ import numpy as np
 from measure_engine import random_model
 
 from autotiny.errors import InputError
-from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.encodings import ENCODINGS
 from autotiny.runtimes.c.host import host_compiler, run_on_host
@@ -58,16 +59,16 @@ def main():
             print(f"{path.name}: refused: {str(error)[:90]}")
             continue
         x = samples(program, options.inputs, rng)
-        forms = {"size": encode_weights(program), "speed": program}
+        forms = {"size": encode_weights(program), "balanced": program, "speed": program}
         wrong = [
             differing(generate(form, optimise=name), data, x, compiler)
             for name, form in forms.items()
         ]
-        print(f"{path.name}: {sum(wrong)} of {2 * len(x)} differ", flush=True)
+        print(f"{path.name}: {sum(wrong)} of {len(forms) * len(x)} differ", flush=True)
     used, wrong, emulated = Counter(), 0, 0
     for number in range(options.networks):
         data = random_model(rng)
-        program, optimise = read_program(data), ("size", "speed")[number % 2]
+        program, optimise = read_program(data), get_args(Optimise)[number % 3]
         name = list(ENCODINGS)[number % len(ENCODINGS)]
         try:
             program = encode_weights(program, dict.fromkeys(encodings_of(program), name))

@@ -149,7 +149,7 @@ def main():
     if options.cache:
         options.cache.write_bytes(pickle.dumps((programs, results)))
     held = len(programs) // 4
-    groups = [groups_of(program, specialise=False) for program in programs]
+    groups = [groups_of(program) for program in programs]
     code, work = [code_features(g) for g in groups], [work_features(g) for g in groups]
     for core, rows in results.items():
         table = {"compiler": compiler_version(CORES[core]), "models": len(programs) - held}

@@ -108,7 +108,10 @@ def unknown_operator():
         (("nothing.tflite",), "No such file"),
         (("text.tflite",), "TFLite"),
         (("elu.tflite",), "The c runtime has no operator ELU; it has ADD, "),
-        (("m.tflite", "--optimise", "fast"), "--optimise must be one of size, speed; got 'fast'."),
+        (
+            ("m.tflite", "--optimise", "fast"),
+            "--optimise must be one of size, balanced, speed; got 'fast'.",
+        ),
         (("m.tflite", "--core", "z80"), "A core must be one of cortex-m0plus, "),
         (("m.tflite", "--core", "avr", "--device", "rp2040"), "--core and --device"),
         (("m.tflite", "--name", "for"), "--name must be a C identifier"),

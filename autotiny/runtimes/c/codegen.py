@@ -1,6 +1,7 @@
 """A program as C99: ``NAME.h`` and ``NAME.c``."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from autotiny.runtimes.c.memory import Plan, plan_memory
 from autotiny.runtimes.c.program import Integers, Program, Step
 from autotiny.runtimes.c.speed import for_speed
 
-Optimise = Literal["size", "speed"]
+Optimise = Literal["size", "balanced", "speed"]
 _KERNELS = Path(__file__).parent / "kernels"
 _TEMPLATES = Path(__file__).parent / "templates"
 _PER_LINE = 16
@@ -73,10 +74,10 @@ def generate(
             each, with all numbers in it.
         told: Lines for the head of both files.
     """
-    if optimise == "speed":
-        program = for_speed(program)
+    if optimise != "size":
+        program = for_speed(program, own=optimise == "speed")
     plan = plan_memory(program)
-    groups = groups_of(program, specialise=optimise == "speed")
+    groups = groups_of(program)
     prefix = f"{name}_"
     constants = _Constants(prefix)
     functions = [_function(group, prefix, constants) for group in groups]
@@ -134,7 +135,8 @@ def _c_float(value: float) -> str:
 
 def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, set[str]]:
     """Return the text of a group's function, and the helpers that it calls."""
-    kernel, needs = KERNELS[group.kernel], set(KERNELS[group.kernel].needs)
+    kernel = KERNELS[group.kernel]
+    needs = set(kernel.needs)
     rescale = prefix
 
     def rescale_by(*names: str) -> str:
@@ -154,6 +156,7 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
     }
     fields = {key: str(value) for key, value in group.constants.items()}
     fields |= {key: f"l->{key}" for key in group.fields}
+    fields |= {key: f"l->{other}" for key, other in group.aliases.items()}
     flash = f"{prefix.upper()}FLASH"
 
     def factor(name: str) -> Callable[[str], str]:
@@ -176,10 +179,34 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
         "f": {key: _signed(value) for key, value in fields.items()},
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
         "finished": finished, "multiplier": factor("multiplier"), "shift": factor("shift"),
-        "tag": group.name, "rescale": rescale, "rescale_by": rescale_by, "encoding": group.encoding,
+        "need": needs.add, "tag": group.name, "rescale": rescale, "rescale_by": rescale_by,
+        "encoding": group.encoding,
     }  # fmt: skip
     text = environment().get_template(f"{group.kernel}.c.j2").render(values)
+    if group.shared and kernel.hoists:
+        text = _hoisted(text, {**group.fields, **_pointers(group, flash)})
+    if first.cold:
+        text = text.replace("static void ", f"static {prefix.upper()}SMALL void ")
+        needs.add("small")
     return text, needs  # rendering adds to what is needed
+
+
+def _pointers(group: Group, flash: str) -> dict[str, str]:
+    return {key: f"{flash} {ctype} *const" for key, ctype in group.arrays.items()}
+
+
+def _hoisted(text: str, types: Mapping[str, str]) -> str:
+    """Return functions that read each field of their structure once, at the beginning.
+
+    For all that a compiler knows, any byte that is written might be one of the structure's.
+    """
+    functions = []
+    for function in re.split(r"(?=^static )", text, flags=re.MULTILINE):
+        used = sorted(set(re.findall(r"\bl->(\w+)", function)))
+        lines = [f"  const {types[name]} l_{name} = l->{name};\n" for name in used]
+        head, brace, body = function.partition("{\n")
+        functions.append(head + brace + "".join(lines) + body.replace("l->", "l_"))
+    return "".join(functions)
 
 
 class _Optional(dict[str, Any]):
@@ -198,7 +225,8 @@ def _least_shifts(group: Group, names: Sequence[str]) -> list[int]:
         int(np.min(_shifts(step.arrays[name], name))) if name in step.arrays else step.numbers[name]
         for _, step in group.steps
         for name in names
-        if name in step.arrays or name in step.numbers
+        if (name in step.arrays or name in step.numbers)
+        and not (name == "terms" and "least_shift" in step.numbers)
     ]
 
 

@@ -141,7 +141,7 @@ def build_engine(
         "name": name, "optimise": optimise, "core": core.name, "macs": program.macs,
         "work_bytes": source.plan.size, "encodings": list(encodings_of(program).values()),
         "constant_bytes": constant_bytes(
-            groups_of(source.program, specialise=optimise == "speed")
+            groups_of(source.program)
         ),
         "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
         "instructions": None, "compiler": None,

@@ -52,13 +52,26 @@ class Group:
     @cached_property
     def fields(self) -> dict[str, str]:
         """Numbers in which steps differ, with their C types, largest types first."""
-        every = {
-            key: [step.numbers[key] for _, step in self.steps]
-            for key in self.steps[0][1].numbers
-            if key not in self.constants
-        }
+        every = {key: self._values(key) for key in self._differing if key not in self.aliases}
         types = {key: smallest_type(values) for key, values in every.items()}
         return dict(sorted(types.items(), key=lambda item: -_BYTES[item[1]]))
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Numbers that are the same as another in every step, such as both sides of a square."""
+        first: dict[tuple[int, ...], str] = {}
+        return {
+            key: other
+            for key in self._differing
+            if (other := first.setdefault(tuple(self._values(key)), key)) != key
+        }
+
+    @property
+    def _differing(self) -> list[str]:
+        return [key for key in self.steps[0][1].numbers if key not in self.constants]
+
+    def _values(self, key: str) -> list[int]:
+        return [step.numbers[key] for _, step in self.steps]
 
     @cached_property
     def arrays(self) -> dict[str, str]:
@@ -98,16 +111,11 @@ def smallest_type(values: Sequence[int], *, signed: bool | None = None) -> str:
     raise ValueError(f"no C type holds {low} to {high}")
 
 
-def groups_of(program: Program, *, specialise: bool) -> tuple[Group, ...]:
-    """Return the functions of a program's steps.
-
-    Args:
-        program: The steps.
-        specialise: A function for each step, instead of one for all steps of a kernel.
-    """
+def groups_of(program: Program) -> tuple[Group, ...]:
+    """Return the functions of a program's steps: one for each kernel, more where it is worth it."""
     made = []
     for kernel, numbered in _by(enumerate(program.steps), lambda step: step.kernel):
-        every = [[pair] for pair in numbered] if specialise else [numbered]
+        every = _alike(numbered)
         for number, part in enumerate(every):
             formed = _zipped(part, KERNELS[kernel].forms)
             for variant, pairs in _by(formed, lambda step: step.variant):
@@ -115,6 +123,22 @@ def groups_of(program: Program, *, specialise: bool) -> tuple[Group, ...]:
                 pairs = _zipped(pairs, KERNELS[kernel].compact)
                 made.append(Group("_".join(filter(None, parts)), kernel, tuple(pairs)))
     return tuple(made)
+
+
+def _alike(pairs: Sequence[tuple[int, Step]]) -> list[list[tuple[int, Step]]]:
+    """Return the steps that one function does.
+
+    All that need none of their own, and of the others those whose numbers, which are written into
+    it, are the same.
+    """
+    found: dict[object, list[tuple[int, Step]]] = {}
+    for place, step in pairs:
+        key: object = step.cold
+        if step.own:
+            arrays = frozenset((name, array.size == 1) for name, array in step.arrays.items())
+            key = (step.variant, arrays, frozenset(step.numbers.items()))
+        found.setdefault(key, []).append((place, step))
+    return list(found.values())
 
 
 _Numbered = Iterable[tuple[int, Step]]

@@ -28,6 +28,9 @@ class Step:
         in_place: The output may lie exactly where the first input lies, and nowhere else over it.
         label: Name of its weights in the model, if it has any.
         variant: Form of the kernel that does it: of each form a function is written.
+        own: It is worth a function with all its numbers written in, which steps that differ in
+            arrays alone may share.
+        cold: It is so little of the work that its function is best small.
     """
 
     kernel: str
@@ -42,6 +45,8 @@ class Step:
     scratch: int = 0
     in_place: bool = False
     label: str = ""
+    own: bool = False
+    cold: bool = False
 
 
 @dataclass(frozen=True)

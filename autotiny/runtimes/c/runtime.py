@@ -105,7 +105,7 @@ class CRuntime:
             UnsupportedModelError: If the runtime cannot run it.
         """
         program = stored_program(image)
-        groups = groups_of(program, specialise=False)
+        groups = groups_of(program)
         costs = predict_costs(groups, target.core)
         plan = plan_memory(program)
         latency = latency_s(costs.instructions, target)

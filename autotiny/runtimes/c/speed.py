@@ -8,14 +8,38 @@ import numpy as np
 from autotiny.runtimes.c.order import in_best_order
 from autotiny.runtimes.c.program import Program, Step, window_starts
 
+#: Shares of all work: less is done by small code, more is worth a function of its own.
+_LITTLE, _MUCH = 0.002, 0.03
 #: Bytes that reading four values at once may read behind a border.
 _BEHIND = 3
+#: Values that are multiplied together.
+_FOUR = 4
+#: Bytes that are skipped at most so that registers lie where they are loaded by two.
+_ALIGNMENT = 3
 
 
-def for_speed(program: Program) -> Program:
-    """Return the program with every weighted sum in the fastest form that it has."""
-    faster = replace(program, steps=tuple(_faster(step) for step in program.steps))
-    return in_best_order(faster)  # these forms overlap otherwise
+def for_speed(program: Program, *, own: bool) -> Program:
+    """Return the program with every weighted sum in the fastest form that it has.
+
+    Args:
+        program: With dense weights.
+        own: A function of its own for every step that is much of the work.
+    """
+    total = sum(map(_work, program.steps))
+    steps = []
+    for step in program.steps:
+        share = _work(step) / max(total, 1)
+        faster = _faster(step) if share > _LITTLE else step
+        alone = own and share > _MUCH and faster.kernel != "row"  # which gains nothing by it
+        steps.append(replace(faster, own=alone, cold=share <= _LITTLE))
+    return in_best_order(replace(program, steps=tuple(steps)))  # these forms overlap otherwise
+
+
+def _work(step: Step) -> float:
+    """Return about how many instructions a step takes in plain C."""
+    if step.macs:
+        return step.macs * (5 + 20 / step.numbers["depth"])
+    return 20 * step.numbers.get("count", 0)
 
 
 def _faster(step: Step) -> Step:
@@ -44,43 +68,35 @@ def _row(step: Step) -> Step:
 
 def _patches(step: Step) -> Step:
     n = dict(step.numbers)
-    size, places, direct = _size(step), n["out_h"] * n["out_w"], _direct(n)
+    size = -(-_size(step) // _FOUR) * _FOUR
     keys = (
         "in_h", "in_w", "in_c", "out_w", "window_h", "window_w", "depth", "stride_h", "stride_w",
         "dilation_h", "dilation_w", "before_h", "before_w", "zero", "pads",
     )  # fmt: skip
     numbers = {**_common(step), **{key: n[key] for key in keys}}
-    numbers |= {"size": size, "places": places, "direct": int(direct)}
-    numbers["apart"] = n["depth"] if direct else size
+    whole = n["depth"] % _FOUR == 0
+    numbers |= {"size": size, "places": n["out_h"] * n["out_w"], "whole": int(whole)}
+    # Four values of two windows take 16 bytes; windows that are no runs of fours are put together
+    # as bytes first, and whatever lies behind them is multiplied by nothing.
+    weights = np.zeros((n["filters"], size), np.int8)
+    weights[:, : _size(step)] = step.arrays["weights"].reshape(n["filters"], -1)
     return replace(
         step,
         kernel="patches",
+        variant="whole" if whole else "",
         numbers=numbers,
-        margins=(_pair_margin(n, direct=direct),),
-        scratch=0 if direct else 2 * size,
+        arrays={**step.arrays, "weights": weights},
+        margins=(_pair_margin(n),),
+        scratch=size // _FOUR * 16 + (0 if whole else size) + _ALIGNMENT,
     )
 
 
-def _pair_margin(n: Mapping[str, int], *, direct: bool) -> int:
-    """Return the margin of two places at a time.
-
-    A direct pair is read until its last filter is done; a gathered one is not read any more when
-    the first value is written.
-    """
+def _pair_margin(n: Mapping[str, int]) -> int:
+    """Return the margin of two places at a time: both are gathered before a value is written."""
     first = window_starts(n).ravel()
     later = np.minimum.accumulate(first[::-1])[::-1]
-    places = len(first)
-    margin = 1 << 30
-    for place in range(0, places, 2):
-        behind = min(place + 2, places)
-        if direct:
-            needed = int(later[place])
-        elif behind < places:
-            needed = int(later[behind])
-        else:
-            continue
-        margin = min(margin, needed - behind * n["filters"])
-    return margin
+    behind = np.arange(2, len(first), 2)
+    return int((later[behind] - behind * n["filters"]).min(initial=1 << 30))
 
 
 def _plane(step: Step) -> Step:
@@ -96,6 +112,7 @@ def _plane(step: Step) -> Step:
     return replace(
         step,
         kernel="depthwise_3x3",
+        variant="beside" if n["stride_w"] == 1 else "",
         numbers=numbers,
         margins=(None,),
         scratch=high * wide + _BEHIND,

@@ -1,5 +1,7 @@
 """The C code on emulated cores: every path that a core's instructions switch on, bit for bit."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from helpers_networks import networks, random_samples, random_weights
@@ -7,7 +9,7 @@ from helpers_tflite import ground_truth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.measure.compiler import compile_for
 from autotiny.runtimes.c.measure.cores import CORES, core_of
@@ -30,7 +32,7 @@ def check(engine, model, core, optimise, count=3):
 
 
 @settings(max_examples=25, deadline=None)
-@given(networks(max_layers=5), st.sampled_from(EMULATED), st.sampled_from(["size", "speed"]))
+@given(networks(max_layers=5), st.sampled_from(EMULATED), st.sampled_from(get_args(Optimise)))
 def test_any_network_on_any_core(engine, network, core, optimise):
     model = engine.lowered(network, random_weights(network), random_samples(network, 8))
     check(engine, model, core, optimise)

@@ -1,6 +1,7 @@
 """Every encoding gives its weights back, in Python and in C, and is chosen where it pays."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from autotiny.errors import InputError
-from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import FUNCTION_BYTES, encode_weights, encodings_of
 from autotiny.runtimes.c.encodings import ENCODINGS
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
@@ -58,7 +59,7 @@ def few_values(program, keep, zeros, seed):
 @given(
     network=networks(max_layers=4), seed=st.integers(0, 99),
     keep=st.sampled_from([[-8, 7], [-3, 0, 5], list(range(-8, 8))]),
-    optimise=st.sampled_from(["size", "speed"]),
+    optimise=st.sampled_from(get_args(Optimise)),
 )  # fmt: skip
 def test_kernels_read_every_encoding(engine, compiler, name, network, seed, keep, optimise):
     model = engine.lowered(network, random_weights(network), random_samples(network, 8))
@@ -106,14 +107,11 @@ def test_what_is_smallest_is_chosen(values, chosen):
     assert set(encodings_of(stored).values()) <= chosen
     sizes = {
         name: constant_bytes(
-            groups_of(
-                encode_weights(program, dict.fromkeys(encodings_of(program), name)),
-                specialise=False,
-            )
+            groups_of(encode_weights(program, dict.fromkeys(encodings_of(program), name)))
         )
         for name in encodings_of(stored).values()
     }
-    dense_bytes = constant_bytes(groups_of(program, specialise=False))
+    dense_bytes = constant_bytes(groups_of(program))
     assert min(sizes.values()) <= dense_bytes
 
 

@@ -40,7 +40,7 @@ def test_size(program, size):
 @given(networks(max_layers=7), st.booleans())
 def test_nothing_that_is_needed_is_overwritten(engine, network, fast):
     model = engine.lowered(network, random_weights(network), random_samples(network, 8))
-    program = for_speed(read_program(model)) if fast else read_program(model)
+    program = for_speed(read_program(model), own=True) if fast else read_program(model)
     plan, spans, sizes = plan_memory(program), lifetimes(program), sizes_of(program)
     at = plan.offsets
     assert set(at) == set(sizes) == set(spans)

@@ -1,5 +1,7 @@
 """Every operator in forms that our own writer does not write, against TFLM's bits; and refusals."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from helpers_tflite import ModelBuilder, conv, dense, pool, softmax
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotiny.errors import InputError, UnsupportedModelError
-from autotiny.runtimes.c.codegen import generate
+from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.operators import OPERATORS
 from autotiny.runtimes.c.reading import read_program
@@ -149,7 +151,7 @@ def test_same_bits(engine, compiler, name):
     if name == "expand":  # TFLM wants its axis as a second input; a view is a view
         assert read_program(model).steps == ()
         return
-    for optimise in ("size", "speed"):
+    for optimise in get_args(Optimise):
         engine.same_bits(model, generate(read_program(model), optimise=optimise), compiler, 60)
 
 

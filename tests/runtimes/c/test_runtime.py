@@ -57,7 +57,7 @@ def test_every_core_has_its_table(core):
 def test_predictions_hold_for_models_they_were_not_fitted_to(name):
     image = ground_truth(name)
     program = encode_weights(read_program(image))
-    costs = predict_costs(groups_of(program, specialise=False), "cortex-m4")
+    costs = predict_costs(groups_of(program), "cortex-m4")
     footprint = RUNTIME.footprint(image, M4)
     source = generate(program)
     linked = compile_for(source, CORES["cortex-m4"], "size")

@@ -34,9 +34,11 @@ def compact_factors(steps: Sequence[Step]) -> list[Step]:
     if any(int(s.max()) - int(s.min()) > 3 or int(s.min()) < 1 for s in shifts):
         return list(steps)
     made = []
+    least_of_all = min(int(s.min()) for s in shifts)
+    alike = max(int(s.max()) for s in shifts) - least_of_all <= 3
     for step in steps:
         arrays = dict(step.arrays)
-        least = int(arrays["shift"].min())
+        least = least_of_all if alike else int(arrays["shift"].min())
         rest = arrays.pop("shift").astype(np.int64) - least
         values = (arrays.pop("multiplier").astype(np.int64) - (1 << 30)) << 2 | rest
         arrays["factor"] = values.astype(np.uint32)
@@ -63,12 +65,18 @@ def _scalar(step: Step) -> Step:
 
 
 def interleave_terms(steps: Sequence[Step]) -> list[Step]:
-    """Put a filter's bias, multiplier and shift behind one another: one pointer finds them all."""
+    """Put a filter's bias and factor behind one another: one pointer finds them all.
+
+    The factor is one word, or two where shifts span more than four values.
+    """
     made = []
-    for step in map(_spread, steps):
+    for step in compact_factors([_spread(step) for step in steps]):
         arrays = dict(step.arrays)
-        parts = [arrays.pop(name).astype(np.int32) for name in ("bias", "multiplier", "shift")]
-        parts[2] -= 1  # as it is used
-        arrays["terms"] = np.stack(parts, axis=-1).ravel()
+        if "factor" in arrays:
+            parts = [arrays.pop("bias"), arrays.pop("factor").astype(np.uint32).view(np.int32)]
+        else:
+            parts = [arrays.pop(name) for name in ("bias", "multiplier", "shift")]
+            parts[2] = parts[2] - 1  # as it is used
+        arrays["terms"] = np.stack([part.astype(np.int32) for part in parts], axis=-1).ravel()
         made.append(replace(step, arrays=arrays))
     return made

@@ -27,7 +27,7 @@ _LINKED = (
 #: Functions that kernels call, and how deep calls of the compiler's own library go beneath.
 _HELPERS = ("_clamped", "_scaled", "_scaled_any", "_high", "_halved", "_reciprocal")
 _LIBRARY_DEPTH = 5
-_LEVELS: dict[Optimise, str] = {"size": "-Os", "speed": "-O2"}
+_LEVELS: dict[Optimise, str] = {"size": "-Os", "balanced": "-O2", "speed": "-O2"}
 #: A target without an operating system has no such header; the compiler brings the functions.
 _STRING = """#include <stddef.h>
 void *memcpy(void *, const void *, size_t);
