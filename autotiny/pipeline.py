@@ -328,6 +328,7 @@ class Pipeline:
             spending.target,
             app_flash_bytes=spending.app_flash_bytes,
             app_ram_bytes=spending.app_ram_bytes,
+            any_values=any_values,
         )
         return Artifact(model, packed, footprint)
 

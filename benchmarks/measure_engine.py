@@ -3,7 +3,7 @@
 Random networks of every family, with weights in every encoding, are compiled for each core with
 clang and run on an emulated core; factors for what `autotiny/runtimes/c/costs/features.py` counts
 are fitted to three quarters of them, and the errors on the rest are printed and stored.
-Run: python benchmarks/measure_engine.py [--models 160] [--write]
+Run: python benchmarks/measure_engine.py [--models 480] [--write]
 """
 
 import argparse
@@ -17,14 +17,14 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 import yaml
-from scipy.optimize import lsq_linear
 
 from autotiny.lowering import activation_ranges, lower
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.families import build_network
 from autotiny.networks.initial import initial_weights
+from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes.c.codegen import generate
-from autotiny.runtimes.c.costs.features import code_features, work_features
+from autotiny.runtimes.c.costs.features import code_features, stack_forms, work_features
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.groups import groups_of
 from autotiny.runtimes.c.measure.compiler import (
@@ -37,6 +37,8 @@ from autotiny.runtimes.c.measure.emulator import emulate
 from autotiny.runtimes.c.reading import read_program
 
 TABLES = Path(__file__).parents[1] / "autotiny" / "runtimes" / "c" / "costs"
+_RIDGE = 0.003
+_WIDE = LayerPrecision(activation_bits=16)
 KINDS = {"int8": range(-127, 128), "int4": range(-7, 8), "table": (-90, -40, 0, 13, 60)}
 
 
@@ -68,7 +70,9 @@ def random_model(rng):
         weights = initial_weights(network, int(rng.integers(1 << 30)))
     network, weights = fold_batch_norm(network, weights)
     x = rng.normal(size=(16, *shape)).astype(np.float32)
-    return lower(network, weights, {}, activation_ranges(network, weights, x))
+    share = pick(0, 0, 0, 0, 0.5)  # of layers with 16-bit activations
+    plan = {layer.name: _WIDE for layer in network.weight_layers if rng.random() < share}
+    return lower(network, weights, plan, activation_ranges(network, weights, x))
 
 
 def random_program(rng):
@@ -106,17 +110,36 @@ def measured(program, core, rng):
 
 
 def fit(rows, values):
-    """Return factors for rows of features, never negative, that fit relative to the values."""
+    """Return factors for rows of features that fit relative to the values.
+
+    Small factors are preferred as far as they fit about as well (ridge regression); what the
+    compiler knows may save something, so that they may be less than zero.
+    """
     names = sorted({name for row in rows for name, amount in row.items() if amount})
     matrix = np.array([[row.get(name, 0) for name in names] for row in rows], float)
     matrix /= np.array(values, float)[:, None]
     scale = matrix.max(axis=0)
-    solution = lsq_linear(
-        np.vstack([matrix / scale, 1e-4 * np.eye(len(names))]),
-        np.concatenate([np.ones(len(values)), np.zeros(len(names))]),
-        bounds=(0, np.inf),
-    )
-    return {name: float(x) for name, x in zip(names, solution.x / scale, strict=True)}
+    matrix /= scale
+    normal = matrix.T @ matrix + _RIDGE * np.eye(len(names))
+    solution = np.linalg.solve(normal, matrix.sum(axis=0))
+    return {name: float(x) for name, x in zip(names, solution / scale, strict=True)}
+
+
+def fit_stacks(forms, stacks):
+    """Return the most that functions of each form took, as far as they were the deepest.
+
+    A form takes no more than any program with it did; where that explains less than a program
+    took, the deepest of its forms takes that.
+    """
+    most = {}
+    for here, stack in zip(forms, stacks, strict=True):
+        for form in here:
+            most[form] = min(most.get(form, stack), stack)
+    for _ in range(3):
+        for here, stack in zip(forms, stacks, strict=True):
+            if here and max(most[form] for form in here) < stack:
+                most[max(sorted(here), key=most.__getitem__)] = stack
+    return dict(sorted(most.items()))
 
 
 def predicted(factors, row):
@@ -133,7 +156,7 @@ def report(what, errors):
 def main():
     """Measure, fit, print the errors and store the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=int, default=160)
+    parser.add_argument("--models", type=int, default=480)
     parser.add_argument("--write", action="store_true", help="store the tables")
     parser.add_argument("--cache", type=Path, help="where measurements are kept between runs")
     options = parser.parse_args()
@@ -151,6 +174,7 @@ def main():
     held = len(programs) // 4
     groups = [groups_of(program) for program in programs]
     code, work = [code_features(g) for g in groups], [work_features(g) for g in groups]
+    forms = [stack_forms(g) for g in groups]
     for core, rows in results.items():
         table = {"compiler": compiler_version(CORES[core]), "models": len(programs) - held}
         for what, features in (("code", code), ("instructions", work)):
@@ -164,12 +188,23 @@ def main():
             if what == "code":
                 flash = values + [row["constants"] for row in rows]
                 report(f"{core} flash", (guesses - values[:held]) / flash[:held])
-            table[what] = {k: round(v, 3) for k, v in factors.items() if v > 1e-3}
+            table[what] = {k: round(v, 3) for k, v in factors.items() if abs(v) > 1e-3}
             table[f"{what}_error"] = round(float(np.quantile(abs(errors), 0.95)), 3)
         stacks = [row["stack"] for row in rows if "stack" in row]
         if stacks:
             table["stack"] = max(stacks)
-            print(f"{core} stack: {min(stacks)} to {max(stacks)} B")
+            table["stacks"] = known = fit_stacks(forms[held:], stacks[held:])
+            guesses = np.array([
+                max((known.get(form, max(stacks)) for form in here), default=max(stacks))
+                for here in forms[:held]
+            ])  # fmt: skip
+            deeper = np.maximum(0, stacks[:held] / guesses - 1)
+            table["stack_error"] = round(float(np.quantile(deeper, 0.95)), 3)
+            print(
+                f"{core} stack: {min(stacks)} to {max(stacks)} B; {int((deeper > 0).sum())} of "
+                f"{held} deeper than predicted, by {deeper.max():.0%} at the most; the others "
+                f"{(guesses - stacks[:held]).mean():.0f} B less on average"
+            )
         if options.write:
             (TABLES / f"{core}.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
 

@@ -4,12 +4,21 @@ import dataclasses
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from autotiny.budget.limits import Budget
 from autotiny.errors import InputError
 from autotiny.files import kind_of, other_kind
 from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.units import parse_seconds, parse_size
+
+
+class Application(TypedDict):
+    """What an application takes besides its model, in bytes."""
+
+    app_flash_bytes: int
+    app_ram_bytes: int
+
 
 FORMATS = ("table", "json", "csv")
 PLOT_SUFFIXES = (".svg", ".png")
@@ -77,7 +86,7 @@ class Limits:
                 raise InputError("--latency needs a device with a clock; name one with --device.")
         return Budget(**limits), target  # type: ignore[arg-type]
 
-    def application(self) -> dict[str, int]:
+    def application(self) -> Application:
         """Return the application's ``app_flash_bytes`` and ``app_ram_bytes``.
 
         Raises:

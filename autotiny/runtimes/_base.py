@@ -301,9 +301,23 @@ class Runtime(Protocol):
         ...
 
     def footprint(
-        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+        self,
+        image: bytes,
+        target: Target,
+        *,
+        app_flash_bytes: int = 0,
+        app_ram_bytes: int = 0,
+        any_values: bool = False,
     ) -> Footprint:
         """Return what the image costs on the target.
+
+        Args:
+            image: Of ``pack``.
+            target: What it runs on.
+            app_flash_bytes: Flash that the application takes besides.
+            app_ram_bytes: RAM that the application takes besides.
+            any_values: RAM must be no less than with any other values of the weights, as for a
+                model that is not trained yet.
 
         Raises:
             UnsupportedModelError: If the target cannot run it, or an operator has no known cost.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import jinja2
 import numpy as np
 
+from autotiny.runtimes.c.fixed_point import LIMITS
 from autotiny.runtimes.c.groups import Group, groups_of, numbers_of
 from autotiny.runtimes.c.kernels import KERNELS
 from autotiny.runtimes.c.memory import Plan, plan_memory
@@ -20,6 +21,7 @@ Optimise = Literal["size", "balanced", "speed"]
 _KERNELS = Path(__file__).parent / "kernels"
 _TEMPLATES = Path(__file__).parent / "templates"
 _PER_LINE = 16
+_TYPES = {1: "int8", 2: "int16"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Source:
         code: Contents of ``NAME.c``.
         plan: Its memory plan.
         program: What it does.
+        told: Lines for the head of both files.
     """
 
     name: str
@@ -39,6 +42,37 @@ class Source:
     code: str
     plan: Plan
     program: Program
+    told: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The deepest stack of an inference.
+
+    Attributes:
+        size: Bytes.
+        origin: How that is known, for people.
+    """
+
+    size: int
+    origin: str
+
+
+def with_stack(source: Source, stack: Stack) -> Source:
+    """Return the code with its stack said in the header."""
+    return replace(
+        source, header=_header(source.name, source.plan, source.program, source.told, stack)
+    )
+
+
+def _header(
+    name: str, plan: Plan, program: Program, told: Sequence[str], stack: Stack | None
+) -> str:
+    return (
+        environment()
+        .get_template("model.h.j2")
+        .render(name=name, NAME=name.upper(), plan=plan, program=program, told=told, stack=stack)
+    )
 
 
 @dataclass
@@ -70,8 +104,8 @@ def generate(
     Args:
         program: The steps.
         name: Prefix of everything that is exported, a C identifier.
-        optimise: ``size`` shares a kernel's function among its steps; ``speed`` writes one for
-            each, with all numbers in it.
+        optimise: ``size``: one small function for each kernel; ``balanced``: a fast one for each;
+            ``speed``: besides, one of its own for every step that is much of the work.
         told: Lines for the head of both files.
     """
     if optimise != "size":
@@ -99,16 +133,17 @@ def generate(
         "helpers": templates.get_template("common.c.j2").render(
             p=prefix,
             needs=_helpers(set().union(*(needs for _, needs in functions))),
-            narrow=all(step.largest < 1 << 30 for step in program.steps),
+            narrow=all(s.largest < 1 << 30 for s in program.steps if s.widths == (1, 1)),
         ),
         "calls": calls,
     }  # fmt: skip
     return Source(
         name,
-        templates.get_template("model.h.j2").render(values),
+        _header(name, plan, program, told, None),
         templates.get_template("model.c.j2").render(values),
         plan,
         program,
+        tuple(told),
     )
 
 
@@ -138,6 +173,10 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
     kernel = KERNELS[group.kernel]
     needs = set(kernel.needs)
     rescale = prefix
+    first = group.steps[0][1]
+    wide_in, wide_out = (width == 2 for width in first.widths)
+    if wide_out:
+        needs = needs - {"clamped"} | {"clamped_wide"}
 
     def rescale_by(*names: str) -> str:
         """Return the helper that shifts to the right by what these numbers or arrays say."""
@@ -147,7 +186,9 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
 
     if kernel.shifts and group.kernel != "add":
         rescale = rescale_by(*kernel.shifts)
-    first = group.steps[0][1]
+    if wide_in and group.kernel == "weighted":
+        rescale = prefix + "scaled_wide"
+        needs.add("scaled_wide")
     arrays = {
         key: f"l->{key}"
         if group.shared
@@ -180,7 +221,10 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
         "finished": finished, "multiplier": factor("multiplier"), "shift": factor("shift"),
         "need": needs.add, "tag": group.name, "rescale": rescale, "rescale_by": rescale_by,
-        "encoding": group.encoding,
+        "encoding": group.encoding, "IN": "int16_t" if wide_in else "int8_t",
+        "OUT": "int16_t" if wide_out else "int8_t", "most": LIMITS[_TYPES[first.widths[1]]][1],
+        "clamped": prefix + ("clamped_wide" if wide_out else "clamped"),
+        "VALUE": "(int32_t)*value" if wide_in else "*value",
     }  # fmt: skip
     text = environment().get_template(f"{group.kernel}.c.j2").render(values)
     if group.shared and kernel.hoists:
@@ -262,9 +306,20 @@ def _call(
     group: Group, step: Step, place: int, plan: Plan, prefix: str, scratch: int | None
 ) -> str:
     slots = [*step.inputs, step.output, *([] if scratch is None else [scratch])]
-    where = [f"work + {plan.offsets[slot]}" for slot in slots]
+    widths = [*[step.widths[0]] * len(step.inputs), step.widths[1], 1]
+    where = [
+        _place(plan.offsets[slot], width, plan.alignment)
+        for slot, width in zip(slots, widths, strict=False)
+    ]
     first = [f"&{prefix}step_{place}"] if group.shared else []
     return f"{prefix}{group.name}({', '.join(first + where)});"
+
+
+def _place(offset: int, width: int, alignment: int) -> str:
+    """Return where an activation lies: the buffer is of bytes, or of 16-bit integers."""
+    if width < alignment:
+        return f"bytes + {offset}"
+    return f"work + {offset // width}"
 
 
 def _array(name: str, ctype: str, values: Integers) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError, InputError
-from autotiny.runtimes.c.codegen import Optimise, Source, generate
+from autotiny.runtimes.c.codegen import Optimise, Source, Stack, generate, with_stack
+from autotiny.runtimes.c.costs.predict import predict_costs
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.host import host_compiler, run_on_host
@@ -140,9 +141,7 @@ def build_engine(
     facts: dict[str, Any] = {
         "name": name, "optimise": optimise, "core": core.name, "macs": program.macs,
         "work_bytes": source.plan.size, "encodings": list(encodings_of(program).values()),
-        "constant_bytes": constant_bytes(
-            groups_of(source.program)
-        ),
+        "constant_bytes": constant_bytes(groups_of(source.program)),
         "code_bytes": None, "flash_bytes": None, "stack_bytes": None, "ram_bytes": None,
         "instructions": None, "compiler": None,
     }  # fmt: skip
@@ -155,7 +154,7 @@ def build_engine(
         if linked.stack_bytes is not None:
             facts["stack_bytes"] = linked.stack_bytes
             facts["ram_bytes"] = source.plan.size + linked.stack_bytes
-        if emulator_is_installed() and core.emulator is not None:
+        if emulator_is_installed(core):
             few = inputs[:2].reshape(2, -1)
             emulated = emulate(linked, source, core, few)
             _compare(emulated.outputs, wanted[:2], f"the emulated {core.name}")
@@ -167,10 +166,24 @@ def build_engine(
             }
     facts["proved"] = proofs
     told = _sentences(facts)
+    if (stack := _stack(facts, source)) is not None:
+        source = with_stack(source, stack)
     count = max(1, min(_GOLDEN, _GOLDEN_BYTES // (inputs[0].size + wanted[0].size)))
     golden = Golden(inputs[:count], wanted[:count])
     files = project_files(source, golden, figures=told, title=_plain(title))
     return Engine(source, files, facts, told)
+
+
+def _stack(facts: Mapping[str, Any], source: Source) -> Stack | None:
+    """Return the deepest stack as it is known: measured, or predicted of code that is small."""
+    core, size = facts["core"], facts["stack_bytes"]
+    if size is not None:
+        by = f"{facts['compiler']}, optimised for {facts['optimise']}"
+        return Stack(size, f"measured on a {core}, compiled by {by}")
+    if facts["optimise"] != "size":
+        return None
+    costs = predict_costs(groups_of(source.program), core)
+    return Stack(costs.stack_bytes, f"{costs.origin} for a {core}, optimised for size")
 
 
 def _samples(program: Program, seed: int) -> NDArray[np.int8]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from autotiny.errors import UnsupportedModelError
 from autotiny.tflite.model import Tensor
 
-LOW, HIGH = -128, 127
+#: Least and largest value of an activation's type.
+LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ def scale_and_zero_point(tensor: Tensor) -> tuple[float, int]:
             f"{tensor.index} has {len(tensor.scales)} and {len(tensor.zero_points)}."
         )
     scale, zero_point = float(np.float32(tensor.scales[0])), int(tensor.zero_points[0])
-    if not (_sound(scale) and LOW <= zero_point <= HIGH):
+    low, high = (0, 0) if tensor.type == "int16" else LIMITS["int8"]
+    if not (_sound(scale) and low <= zero_point <= high):
         raise UnsupportedModelError(
-            f"The c runtime needs positive scales and int8 zero points; tensor {tensor.index} has "
-            f"{scale:g} and {zero_point}."
+            "The c runtime needs positive scales and int8 zero points, of int16 none; tensor "
+            f"{tensor.index} has {scale:g} and {zero_point}."
         )
     return scale, zero_point
 
@@ -80,6 +82,15 @@ def filter_multipliers(source: Tensor, kernel: Tensor, sink: Tensor) -> tuple[Mu
     return tuple(quantize_multiplier(source_scale * scale / sink_scale) for scale in scales)
 
 
+def reduced(factor: Multiplier) -> Multiplier:
+    """Return a factor as it multiplies sums of 64 bits: 16 bits, for ``value / 2^15``.
+
+    Sums of 16-bit activations and 8-bit weights are rounded once, by 15 less the exponent.
+    """
+    value = (factor.value + (1 << 15)) >> 16 if factor.value < 0x7FFF0000 else 0x7FFF
+    return Multiplier(value, factor.exponent)
+
+
 def activation_range(sink: Tensor, activation: int) -> tuple[int, int]:
     """Return the least and the largest output under a fused activation (schema number)."""
     scale, zero_point = scale_and_zero_point(sink)
@@ -96,9 +107,9 @@ def activation_range(sink: Tensor, activation: int) -> tuple[int, int]:
             return default
         return zero_point + round_away(float(np.float32(value) / np.float32(scale)))
 
-    return (
-        max(LOW, quantised(low[activation], LOW)),
-        min(HIGH, quantised(high[activation], HIGH)),
+    least, most = LIMITS[sink.type]
+    return max(least, quantised(low[activation], least)), min(
+        most, quantised(high[activation], most)
     )
 
 

@@ -39,6 +39,11 @@ class Group:
         name = self.steps[0][1].variant.removesuffix("one").rstrip("_")
         return name if name in ENCODINGS else "int8"
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether values of its inputs or outputs have two bytes."""
+        return max(self.steps[0][1].widths) > 1
+
     @cached_property
     def constants(self) -> dict[str, int]:
         """Numbers that all steps share."""
@@ -118,8 +123,10 @@ def groups_of(program: Program) -> tuple[Group, ...]:
         every = _alike(numbered)
         for number, part in enumerate(every):
             formed = _zipped(part, KERNELS[kernel].forms)
-            for variant, pairs in _by(formed, lambda step: step.variant):
-                parts = [kernel, variant, str(number) if len(every) > 1 else ""]
+            for _, pairs in _by(formed, lambda step: f"{step.variant} {step.widths}"):
+                step = pairs[0][1]
+                bits = "" if step.widths == (1, 1) else "_".join(str(8 * w) for w in step.widths)
+                parts = [kernel, step.variant, bits, str(number) if len(every) > 1 else ""]
                 pairs = _zipped(pairs, KERNELS[kernel].compact)
                 made.append(Group("_".join(filter(None, parts)), kernel, tuple(pairs)))
     return tuple(made)

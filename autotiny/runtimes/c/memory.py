@@ -17,10 +17,12 @@ class Plan:
     Attributes:
         offsets: First byte of each activation, by slot.
         size: Bytes of the buffer.
+        alignment: Bytes of a value of the buffer: 2 if any activation has such values.
     """
 
     offsets: Mapping[int, int]
     size: int
+    alignment: int = 1
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ def plan_memory(program: Program, *, seed: int = 0) -> Plan:
     pairs, sizes = _pairs(program), sizes_of(program)
     slots = sorted(sizes)
     best = Plan({}, 1 << 60)
+    alignment = 2 if program.wide else 1
     for order in _orders(program, slots, sizes, seed):
-        offsets = _place(order, pairs, sizes)
+        offsets = _place(order, pairs, sizes, program.wide)
         size = max((offsets[slot] + sizes[slot] for slot in slots), default=0)
         if size < best.size:
-            best = Plan(offsets, size)
+            best = Plan(offsets, -(-size // alignment) * alignment, alignment)
     return best
 
 
@@ -127,7 +130,10 @@ def _orders(
 
 
 def _place(
-    order: Sequence[int], pairs: Mapping[int, Sequence[_Pair]], sizes: Mapping[int, int]
+    order: Sequence[int],
+    pairs: Mapping[int, Sequence[_Pair]],
+    sizes: Mapping[int, int],
+    wide: frozenset[int],
 ) -> dict[int, int]:
     offsets: dict[int, int] = {}
     for slot in order:
@@ -145,10 +151,10 @@ def _place(
                 taken += [(low, at), (at + 1, high)]
             elif low < high:
                 taken.append((low, high))
-        at = 0
+        at, alignment = 0, 2 if slot in wide else 1
         for low, high in sorted(taken):
             if low > at:
                 break
-            at = max(at, high)
+            at = max(at, -(-high // alignment) * alignment)
         offsets[slot] = at
     return offsets

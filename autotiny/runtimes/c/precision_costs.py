@@ -9,6 +9,10 @@ from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes._base import PrecisionCosts
 from autotiny.runtimes.c.encoding import FUNCTION_BYTES
 
+#: Sums of 16-bit activations and what changes the bits of activations, as functions; and what the
+#: latter hold for a layer between others.
+_WIDE_BYTES, _REQUANTISE_BYTES = 340, 40
+_WIDE = LayerPrecision(activation_bits=16)
 _UNIFORM_INT4 = LayerPrecision(weight_bits=4)
 _CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
 
@@ -16,8 +20,9 @@ _CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in 
 def precision_costs(network: Network, zeros: Mapping[str, int]) -> PrecisionCosts:
     """Return the precisions of every layer.
 
-    Every layer may have 4-bit weights, and few values by code and table; a pruned layer is stored
-    as mask and values where that is smaller. Each way to store weights takes one function.
+    Every layer may have 16-bit activations, 4-bit weights, and few values by code and table; a
+    pruned layer is stored as mask and values where that is smaller. Each way to store weights
+    takes one function.
 
     Args:
         network: Layers in order.
@@ -27,7 +32,7 @@ def precision_costs(network: Network, zeros: Mapping[str, int]) -> PrecisionCost
 
     def options(layer: WeightLayer) -> list[LayerPrecision]:
         # The quantiser has no 4-bit depthwise kernels; a table of 16 values is as small.
-        plain = [] if isinstance(layer, DepthwiseConv2D) else [_UNIFORM_INT4]
+        plain = [_WIDE] if isinstance(layer, DepthwiseConv2D) else [_WIDE, _UNIFORM_INT4]
         return [*plain, *_CLUSTERED]
 
     def layer_bytes(layer: str, precision: LayerPrecision, parts: frozenset[str]) -> int:
@@ -38,16 +43,20 @@ def precision_costs(network: Network, zeros: Mapping[str, int]) -> PrecisionCost
             size += 2**precision.weight_bits
         if name in zeros:
             size = min(size, math.ceil(count / 8) + count - zeros[name])
+        if precision.activation_bits == 16:
+            size += _REQUANTISE_BYTES
         return size
 
     def needs(precision: LayerPrecision) -> frozenset[str]:
         if precision.clustered:
             return frozenset({"table"})
+        if precision.activation_bits == 16:
+            return frozenset({"wide"})
         return frozenset({"int4"} if precision.weight_bits == 4 else ())
 
     return PrecisionCosts(
         options={layer.name: options(layer) for layer in network.weight_layers},
         layer_bytes=layer_bytes,
-        code_bytes={name: FUNCTION_BYTES[name] for name in ("table", "int4")},
+        code_bytes={"wide": _WIDE_BYTES} | {k: FUNCTION_BYTES[k] for k in ("table", "int4")},
         needs=needs,
     )

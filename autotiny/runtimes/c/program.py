@@ -31,6 +31,7 @@ class Step:
         own: It is worth a function with all its numbers written in, which steps that differ in
             arrays alone may share.
         cold: It is so little of the work that its function is best small.
+        widths: Bytes of a value of its inputs and of its output: 1 or 2.
     """
 
     kernel: str
@@ -47,6 +48,7 @@ class Step:
     label: str = ""
     own: bool = False
     cold: bool = False
+    widths: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Program:
     Attributes:
         steps: In order of execution.
         sizes: Bytes of each activation, by slot.
+        wide: Slots of activations of two bytes a value.
         input: What the caller gives.
         output: What the caller gets.
     """
@@ -81,6 +84,7 @@ class Program:
     sizes: Mapping[int, int]
     input: Edge
     output: Edge
+    wide: frozenset[int] = frozenset()
 
     def scratch_slot(self, place: int) -> int | None:
         """Return the slot of a step's scratch, a number below zero; None if it needs none."""
@@ -105,18 +109,21 @@ def window_starts(numbers: Mapping[str, int]) -> Integers:
     return starts
 
 
-def overlap_margin(first_read: Sequence[int] | Integers) -> int:
+def overlap_margin(first_read: Sequence[int] | Integers, widths: tuple[int, int] = (1, 1)) -> int:
     """Return how far behind its input's first byte an output may begin, in place.
 
     Args:
         first_read: For each output value, in the order in which they are computed and lie, the
             first value of the input that this computation or a later one of the same row reads.
+        widths: Bytes of a value of the input, and of the output.
 
     A value is written when nothing behind it needs what lies there: the output's place ``e`` must
     be before all that is read for ``e + 1`` and later.
     """
+    source, sink = widths
     reads = np.asarray(first_read, np.int64)
     later = np.minimum.accumulate(reads[::-1])[::-1]
     if len(later) == 1:
         return 1 << 30  # the only value is written when everything is read
-    return int((later[1:] - np.arange(len(later) - 1)).min()) - 1
+    ends = np.arange(1, len(later)) * sink
+    return int((later[1:] * source - ends).min())

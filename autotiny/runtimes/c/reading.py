@@ -3,6 +3,7 @@
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes.c.fixed_point import scale_and_zero_point
 from autotiny.runtimes.c.operators import OPERATORS, Context
+from autotiny.runtimes.c.operators._base import WIDTHS
 from autotiny.runtimes.c.order import in_best_order
 from autotiny.runtimes.c.program import Edge, Program, Step
 from autotiny.tflite.model import Model, Tensor
@@ -31,7 +32,8 @@ def read_program(data: bytes) -> Program:
     if sink.index not in context.slots:
         raise UnsupportedModelError("A model's output must be computed from its input.")
     slots = context.slots
-    sizes = {slot: model.tensors[slot].elements for slot in set(slots.values())}
+    tensors = {slot: model.tensors[slot] for slot in set(slots.values())}
+    sizes = {s: tensor.elements * WIDTHS.get(tensor.type, 0) for s, tensor in tensors.items()}
     used = {slot for step in steps for slot in (*step.inputs, step.output)}
     ends = {slots[source.index], slots[sink.index]}
     program = Program(
@@ -39,6 +41,7 @@ def read_program(data: bytes) -> Program:
         {slot: size for slot, size in sizes.items() if slot in used | ends},
         _edge(source, slots[source.index]),
         _edge(sink, slots[sink.index]),
+        frozenset(s for s in used & set(sizes) if tensors[s].type == "int16"),
     )
     return in_best_order(program)
 

@@ -69,7 +69,7 @@ class CRuntime:
         return precision_costs(network, zeros or {})
 
     def overhead_ram_bytes(self, target: Target) -> int:
-        """Return the stack; there is nothing else."""
+        """Return the deepest stack of all that were measured; there is nothing else."""
         return predict_costs((), target.core).stack_bytes
 
     def pack(
@@ -96,9 +96,18 @@ class CRuntime:
         return Packed(model, chosen, sparse)
 
     def footprint(
-        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+        self,
+        image: bytes,
+        target: Target,
+        *,
+        app_flash_bytes: int = 0,
+        app_ram_bytes: int = 0,
+        any_values: bool = False,
     ) -> Footprint:
-        """Return what a model costs as C code on a target.
+        """Return what a model costs as C code on a target; see the contract.
+
+        Other values of the weights may be stored in other ways, whose functions may need another
+        stack: ``any_values`` counts the deepest of all.
 
         Raises:
             InputError: If the image is no sound TFLite model.
@@ -108,13 +117,14 @@ class CRuntime:
         groups = groups_of(program)
         costs = predict_costs(groups, target.core)
         plan = plan_memory(program)
+        stack = self.overhead_ram_bytes(target) if any_values else costs.stack_bytes
         latency = latency_s(costs.instructions, target)
         return Footprint(
             model_bytes=constant_bytes(groups),
             runtime_bytes=costs.code_bytes,
             arena_used_bytes=plan.size,
             arena_bytes=plan.size,
-            overhead_ram_bytes=costs.stack_bytes,
+            overhead_ram_bytes=stack,
             macs=program.macs,
             params=_params(program),
             instructions=costs.instructions,
@@ -138,7 +148,7 @@ class CRuntime:
                 "runtime_bytes": costs.code_error,
                 "arena_bytes": 0.0,
                 "arena_used_bytes": 0.0,
-                "overhead_ram_bytes": 0.0 if costs.origin == "predicted" else costs.code_error,
+                "overhead_ram_bytes": costs.stack_error,
                 "instructions": costs.instructions_error,
                 "latency_s": costs.instructions_error,
                 "energy_mj": costs.instructions_error,

@@ -43,7 +43,7 @@ def _work(step: Step) -> float:
 
 
 def _faster(step: Step) -> Step:
-    if step.kernel != "weighted" or step.variant:
+    if step.kernel != "weighted" or step.variant or step.widths != (1, 1):
         return step
     n = step.numbers
     if n["per_group"] == n["filters"]:

@@ -84,7 +84,13 @@ class TflmRuntime:
         )
 
     def footprint(
-        self, image: bytes, target: Target, *, app_flash_bytes: int = 0, app_ram_bytes: int = 0
+        self,
+        image: bytes,
+        target: Target,
+        *,
+        app_flash_bytes: int = 0,
+        app_ram_bytes: int = 0,
+        any_values: bool = False,
     ) -> Footprint:
         """Return what an image costs on a target, in bytes, seconds and millijoule.
 

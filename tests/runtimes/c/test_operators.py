@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from helpers_tflite import ModelBuilder, conv, dense, pool, softmax
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autotiny.errors import InputError, UnsupportedModelError
@@ -54,6 +54,18 @@ def dense_like(b, x, units, scale):
     y = b.tensor([1, units], scales=(scale,), zero_points=(4,))
     b.operator("FULLY_CONNECTED", [x, w, -1], [y], "FullyConnectedOptions")
     return y
+
+
+def floats_between(*names):
+    """Return a model of float operators between DEQUANTIZE and QUANTIZE."""
+    b, x = start()
+    between = [b.tensor(list(PLANE), "float32") for _ in range(len(names) + 1)]
+    b.operator("DEQUANTIZE", [x], [between[0]], "DequantizeOptions")
+    for name, source, sink in zip(names, between, between[1:], strict=False):
+        b.operator(name, [source], [sink])
+    y = b.tensor(list(PLANE), scales=(0.04,), zero_points=(-50,))
+    b.operator("QUANTIZE", [between[-1]], [y], "QuantizeOptions")
+    return b.finish([x], [y])
 
 
 def mean(axes, keep):
@@ -130,6 +142,8 @@ MODELS = {
     "tanh": of_one("TANH", scales=(1 / 128,), zero=0),
     "hard swish": of_one("HARD_SWISH", "HardSwishOptions"),
     "relu": of_one("RELU"), "relu6": of_one("RELU6", scales=(0.07,), zero=-9),
+    "elu": of_one("ELU"), "no float": floats_between(), "float elu": floats_between("ELU"),
+    "two floats": floats_between("TANH", "ELU"),
     "quantize": of_one("QUANTIZE", "QuantizeOptions"),
     "expand": of_one("EXPAND_DIMS", None, out=(1, *PLANE), scales=(0.07,), zero=-9),
 }  # fmt: skip
@@ -157,6 +171,7 @@ def test_same_bits(engine, compiler, name):
 
 @settings(max_examples=15, deadline=None)
 @given(st.floats(1e-4, 3), st.floats(1e-4, 3), st.floats(1e-3, 3), st.sampled_from(["ADD", "SUB"]))
+@example(1.6961769578929409, 1.8528006525105527, 1.125, "SUB")  # single precision is not enough
 def test_sums_of_any_scales(engine, compiler, one, two, out, name):
     b = ModelBuilder()
     x = b.tensor([1, 256], scales=(one,), zero_points=(5,))
@@ -174,8 +189,18 @@ def refusals():
     yield b.finish([x], [y]), "the output is int16"
     b, x = start((1, 4, 4, 2))
     y = b.tensor([1, 4, 4, 2])
-    b.operator("ELU", [x], [y])
-    yield b.finish([x], [y]), "no operator ELU; it has ADD"
+    b.operator("SIN", [x], [y])
+    yield b.finish([x], [y]), "no operator SIN; it has ADD"
+    b, x = start((1, 4))
+    y, z = b.tensor([1, 4], "float32"), b.tensor([1, 4], "float32")
+    b.operator("DEQUANTIZE", [x], [y], "DequantizeOptions")
+    b.operator("ADD", [y, y], [z], "AddOptions")
+    yield b.finish([x], [b.tensor([1, 4])]), "both its inputs are float32 or constants"
+    b, x = start((1, 4, 4, 2))
+    y = b.tensor([1, 4, 4, 2], "float32")
+    b.operator("DEQUANTIZE", [x], [y], "DequantizeOptions")
+    z = pool(b, y, "MAX", (2, 2), 2)
+    yield b.finish([x], [z]), "its input 0 is float32"
     b, x = start((1, 4))
     w = b.constant([2, 4], "float32")
     y = b.tensor([1, 2])

@@ -18,11 +18,13 @@ def code_features(groups: Sequence[Group]) -> Features:
     found: Counter[str] = Counter({"program": 1})
     for group in groups:
         kernel = group.kernel
-        found[f"{kernel}"] += 1
+        found[kernel] += 1
         found[f"{kernel} steps"] += len(group.steps)
         found[f"{kernel} fields"] += len(group.fields)
         if group.shared:
             found[f"{kernel} shared"] += 1
+        if group.is_wide:
+            found[f"{kernel} wide"] += 1
         if kernel == "weighted":
             found.update(_weighted_forms(group))
         if kernel in ("copy", "pad"):  # a library's function, once
@@ -33,20 +35,29 @@ def code_features(groups: Sequence[Group]) -> Features:
             found[f"{kernel} pads"] += 1
         if kernel in ("add", "multiply") and _spreads(group):
             found[f"{kernel} spread"] += 1
+    found["kernels"] = len({group.kernel for group in groups})
     return found
 
 
 def _weighted_forms(group: Group) -> Counter[str]:
-    constants = group.constants
+    """Return what of the kernel is there, with which fields, and how they meet an encoding."""
+    constants, loops = group.constants, _loop_forms(group)
     flags = {
-        group.encoding: group.encoding != "int8",
-        "pads": constants.get("pads") != 0,
+        group.encoding: True,
         "groups": constants.get("per_group") != constants.get("filters", -1),
         "window": constants.get("window_h") != 1 or constants.get("window_w") != 1,
         "plane": constants.get("out_h") != 1 or constants.get("out_w") != 1,
         "factors": "factor" not in group.arrays,
+        "zeros": "zero" not in constants,
     }
-    return Counter({f"weighted {name}": 1 for name, there in flags.items() if there})
+    names = [name for name, there in flags.items() if there] + [f"form {name}" for name in loops]
+    names += [f"field {name}" for name in group.fields if group.shared]
+    if group.encoding != "int8":
+        names += [f"{name} {group.encoding}" for name in loops]
+    found = Counter({f"{group.kernel} {name}": 1 for name in names})
+    if group.shared:
+        found[f"{group.kernel} arrays"] = len(group.arrays)
+    return found
 
 
 def _divides(group: Group) -> bool:
@@ -67,37 +78,72 @@ def work_features(groups: Sequence[Group]) -> Features:
         for _, step in group.steps:
             for name, amount in count(group, step).items():
                 found[f"{group.kernel} {name}"] += amount
+                if group.is_wide and " " not in name:
+                    found[f"{group.kernel} {name} wide"] += amount
             found[f"{group.kernel} calls"] += 1
     return found
 
 
 def _weighted(group: Group, step: Step) -> Mapping[str, float]:
-    n = step.numbers
+    """Return how often each loop of the kernel runs, alone and by what is known of its code."""
+    n, encoding = step.numbers, group.encoding
     places = n["out_h"] * n["out_w"]
-    outputs = places * n["filters"]
-    taps = outputs * n["window_h"] * n["window_w"]
-    work: dict[str, float] = {
-        "places": places, "outputs": outputs, "rows": outputs * n["window_h"], "taps": taps,
-        f"outputs {group.encoding}": outputs, f"taps {group.encoding}": taps,
-        f"macs {group.encoding}": step.macs,
+    rows = places * n["filters"] * n["window_h"]
+    loops: dict[str, float] = {
+        "outputs": places * n["filters"], "rows": rows, "taps": rows * n["window_w"],
+        "macs": step.macs,
     }  # fmt: skip
-    if group.shared:
-        work |= {"outputs shared": outputs, "taps shared": taps, "macs shared": step.macs}
-    if group.constants.get("pads") != 0:
-        work |= {"taps checked": taps, "macs checked": step.macs}
-    if group.encoding == "huffman":
-        work["macs bits"] = places * 8 * step.arrays["weights"].size
-    if group.encoding == "pruned":
-        work["macs kept"] = places * step.arrays["values"].size
+    forms = [encoding, *_loop_forms(group)]
+    if encoding != "int8":
+        forms += [f"{form} {encoding}" for form in _loop_forms(group) if form in _WITH_ENCODING]
+    work: dict[str, float] = {"places": places, **loops}
+    work |= {f"{loop} {form}": count for form in forms for loop, count in loops.items()}
+    if encoding == "huffman":
+        work["bits"] = places * 8 * step.arrays["weights"].size
+    if encoding == "pruned":
+        work["kept"] = places * step.arrays["values"].size
+    if encoding == "table":
+        work["bits of codes"] = step.macs * n["bits"]
     return work
+
+
+#: Forms whose instructions depend on how weights are stored.
+_WITH_ENCODING = frozenset({"pads", "shared", "point"})
+
+
+def _loop_forms(group: Group) -> list[str]:
+    """Return what the compiler knows of a weighted sum's loops, or must look up or check."""
+    c = group.constants
+    known = {
+        "pads": c.get("pads") != 0,
+        "shared": group.shared,
+        "point": c.get("window_h") == c.get("window_w") == 1,
+        "column": c.get("window_w") == 1 and c.get("window_h") != 1,
+        "one": c.get("depth") == 1,
+        "ungrouped": c.get("per_group") == c.get("filters", -1),
+    }
+    return [name for name, there in known.items() if there]
+
+
+def stack_forms(groups: Sequence[Group]) -> set[str]:
+    """Return the forms of functions of which the deepest decides the stack."""
+    found = set()
+    for group in groups:
+        forms = [group.kernel, *(["wide"] if group.is_wide else [])]
+        if group.kernel == "weighted":
+            row = group.constants.get("out_h") == group.constants.get("out_w") == 1
+            forms += [group.encoding, *_loop_forms(group), *(["row"] if row else [])]
+        found.add(" ".join(forms))
+    return found
 
 
 def _pool(group: Group, step: Step) -> Mapping[str, float]:
     n = step.numbers
     outputs = n["out_h"] * n["out_w"] * n["in_c"]
+    divides = group.kernel == "average_pool" and _divides(group)
     return {
         "places": n["out_h"] * n["out_w"], "outputs": outputs, "rows": outputs * n["window_h"],
-        "taps": outputs * n["values"],
+        "taps": outputs * n["values"], "divisions": outputs * divides,
     }  # fmt: skip
 
 

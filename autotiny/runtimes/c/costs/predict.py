@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autotiny.runtimes._base import Origin
-from autotiny.runtimes.c.costs.features import Features, code_features, work_features
+from autotiny.runtimes.c.costs.features import Features, code_features, stack_forms, work_features
 from autotiny.runtimes.c.groups import Group
 from autotiny.runtimes.c.measure.cores import core_of
 from autotiny.yaml_text import read_yaml
@@ -25,10 +25,12 @@ class Costs:
 
     Attributes:
         code_bytes: Instructions and their literals.
-        stack_bytes: Deepest stack: the largest of all programs that were measured.
+        stack_bytes: Deepest stack: the most that any measured program took with functions of
+            these forms.
         instructions: Of an inference; None where no emulator counts them.
         code_error: Relative error of the code, that 95 % of programs kept.
         instructions_error: Likewise.
+        stack_error: Likewise, of what a stack is deeper than that.
         origin: ``predicted`` from measurements of this core, or ``estimated`` from another's.
     """
 
@@ -37,6 +39,7 @@ class Costs:
     instructions: int | None
     code_error: float
     instructions_error: float | None
+    stack_error: float
     origin: Origin
 
 
@@ -50,10 +53,11 @@ def predict_costs(groups: Sequence[Group], core: str) -> Costs:
         error = float(table["instructions_error"]) + more
     return Costs(
         code_bytes=round(_applied(table["code"], code_features(groups))),
-        stack_bytes=int(table.get("stack", 0)) or _largest_stack(),
+        stack_bytes=_stack(table, groups),
         instructions=instructions,
         code_error=float(table["code_error"]) + more,
         instructions_error=error,
+        stack_error=float(table.get("stack_error", 0.0)) + more,
         origin="predicted" if known else "estimated",
     )
 
@@ -69,8 +73,15 @@ def table_of(core: str) -> tuple[Mapping[str, Any], bool]:
     return read_yaml(_TABLES / f"{like}.yaml"), False
 
 
+def _stack(table: Mapping[str, Any], groups: Sequence[Group]) -> int:
+    """Return the deepest stack; where no form is known, that of all measured programs."""
+    deepest = int(table.get("stack", 0)) or _deepest_of_all()
+    known: Mapping[str, int] = table.get("stacks", {})
+    return max((int(known.get(form, deepest)) for form in stack_forms(groups)), default=deepest)
+
+
 @cache
-def _largest_stack() -> int:
+def _deepest_of_all() -> int:
     tables = (read_yaml(path) for path in _TABLES.glob("*.yaml"))
     return max(int(table.get("stack", 0)) for table in tables)
 

@@ -49,6 +49,7 @@ KERNELS: dict[str, Kernel] = {
     "mean": Kernel(("shift",)),
     "add": Kernel(("shift_1", "shift_2", "shift")),
     "multiply": Kernel(("shift",)),
+    "requantize": Kernel(("shift",)),
     "prelu": Kernel(("shift_1", "shift_2")),
     "clamp": Kernel(),
     "table": Kernel(needs=()),

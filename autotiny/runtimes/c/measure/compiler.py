@@ -108,6 +108,30 @@ def compile_for(source: Source, core: Core, optimise: Optimise) -> Linked:
         return linked if usage is None else replace(linked, stack_bytes=_stack(usage.read_text()))
 
 
+def compile_alone(text: str, core: Core, places: str) -> bytes:
+    """Return a program of one C file, linked for a core.
+
+    Args:
+        text: The file.
+        core: The core.
+        places: Linker script.
+
+    Raises:
+        AutotinyError: If it does not compile.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "main.c").write_text(text)
+        (folder / "places.ld").write_text(places)
+        done = subprocess.run(
+            [*_command(core, "size"), *_LINKED, "-T", "places.ld", "main.c"],
+            cwd=folder, capture_output=True, text=True, check=False, env=_environment(),
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise AutotinyError(f"A program does not compile for {core.name}: {done.stderr[:500]}")
+        return (folder / "model.elf").read_bytes()
+
+
 def _command(core: Core, optimise: Optimise) -> list[str]:
     if not core.target:
         return ["avr-gcc", core.flag, "-fstack-usage", *_FLAGS, _LEVELS[optimise]]

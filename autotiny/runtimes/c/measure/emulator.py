@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import io
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from autotiny.errors import AutotinyError
 from autotiny.runtimes.c.codegen import Source
 from autotiny.runtimes.c.measure.compiler import Linked
 from autotiny.runtimes.c.measure.cores import Core
+from autotiny.runtimes.c.measure.emulated import Emulated
+from autotiny.runtimes.c.measure.qemu import emulate_in_qemu, qemu_is_installed
 
 _STACK_TOP, _STACK_BYTES = 0x6010_0000, 0x0010_0000
 _STOP = 0x7000_0000
@@ -24,24 +25,11 @@ _PATTERN = 0xA5
 _PAGE = 0x1000
 
 
-@dataclass(frozen=True)
-class Emulated:
-    """What running a model on an emulated core showed.
-
-    Attributes:
-        outputs: Of every sample, int8.
-        instructions: Of the first sample's inference.
-        stack_bytes: Deepest stack.
-    """
-
-    outputs: NDArray[np.int8]
-    instructions: int
-    stack_bytes: int
-
-
-def emulator_is_installed() -> bool:
-    """Whether the package is there."""
-    return importlib.util.find_spec("unicorn") is not None
+def emulator_is_installed(core: Core) -> bool:
+    """Whether what emulates a core is there: the package, or QEMU."""
+    if core.emulator == "qemu":
+        return qemu_is_installed()
+    return core.emulator is not None and importlib.util.find_spec("unicorn") is not None
 
 
 def emulate(linked: Linked, source: Source, core: Core, inputs: NDArray[np.int8]) -> Emulated:
@@ -50,9 +38,11 @@ def emulate(linked: Linked, source: Source, core: Core, inputs: NDArray[np.int8]
     Raises:
         AutotinyError: If the emulator has no such core, or the code faults.
     """
-    uc = _unicorn("unicorn")
     if core.emulator is None:
         raise AutotinyError(f"There is no emulator for {core.name}.")
+    if core.emulator == "qemu":
+        return emulate_in_qemu(linked, source, core, inputs)
+    uc = _unicorn("unicorn")
     machine = _Machine(core, linked.elf)
     run, work = machine.symbol(f"{source.name}_run_in"), machine.symbol(f"{source.name}_work")
     offsets, program = source.plan.offsets, source.program

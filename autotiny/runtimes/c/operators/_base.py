@@ -14,6 +14,21 @@ from autotiny.tflite.model import Model, Operator, Tensor
 SAME, VALID = 0, 1
 
 
+@dataclass(frozen=True)
+class Island:
+    """Float values that depend on one int8 value each.
+
+    Attributes:
+        source: Where that comes from.
+        slot: Its slot.
+        operators: What makes the float values of it.
+    """
+
+    source: Tensor
+    slot: int
+    operators: tuple[Operator, ...]
+
+
 @dataclass
 class Context:
     """A model while it is read.
@@ -21,10 +36,12 @@ class Context:
     Attributes:
         model: The model.
         slots: Slot of each activation so far; views of one another share theirs.
+        islands: How each float activation so far is made.
     """
 
     model: Model
     slots: dict[int, int] = field(default_factory=dict)
+    islands: dict[int, Island] = field(default_factory=dict)
 
     def tensor(self, operator: Operator, position: int) -> Tensor:
         """Return an input.
@@ -37,28 +54,36 @@ class Context:
             raise refused(operator, f"it leaves input {position} out")
         return found
 
-    def activation(self, operator: Operator, position: int = 0) -> tuple[Tensor, int]:
-        """Return an int8 input that is computed, and its slot.
+    def activation(
+        self, operator: Operator, position: int = 0, types: Sequence[str] = ("int8",)
+    ) -> tuple[Tensor, int]:
+        """Return an input that is computed, and its slot.
+
+        Args:
+            operator: Its reader.
+            position: Of the input.
+            types: What it may be.
 
         Raises:
-            UnsupportedModelError: If it is a constant or not int8.
+            UnsupportedModelError: If it is a constant or of another type.
         """
         tensor = self.tensor(operator, position)
         if tensor.index not in self.slots:
-            raise refused(operator, f"its input {position} is a constant")
-        require_int8(operator, tensor)
+            what = "a constant" if tensor.data is not None else tensor.type
+            raise refused(operator, f"its input {position} is {what}")
+        require_type(operator, tensor, types)
         return tensor, self.slots[tensor.index]
 
-    def result(self, operator: Operator) -> tuple[Tensor, int]:
-        """Return the int8 output and its new slot.
+    def result(self, operator: Operator, types: Sequence[str] = ("int8",)) -> tuple[Tensor, int]:
+        """Return the output and its new slot.
 
         Raises:
-            UnsupportedModelError: If it is not int8, or there are several.
+            UnsupportedModelError: If it is of another type, or there are several.
         """
         if len(operator.outputs) != 1:
             raise refused(operator, f"it has {len(operator.outputs)} outputs")
         tensor = self.model.output(operator)
-        require_int8(operator, tensor)
+        require_type(operator, tensor, types)
         self.slots[tensor.index] = tensor.index
         return tensor, tensor.index
 
@@ -75,10 +100,27 @@ def refused(operator: Operator, why: str) -> UnsupportedModelError:
     )
 
 
-def require_int8(operator: Operator, tensor: Tensor) -> None:
+#: Types of activations where both are taken, and the bytes of a value.
+EITHER = ("int8", "int16")
+WIDTHS = {"int8": 1, "int16": 2}
+
+
+def require_type(operator: Operator, tensor: Tensor, types: Sequence[str]) -> None:
     """Refuse an activation of another type."""
-    if tensor.type != "int8":
-        raise refused(operator, f"tensor {tensor.index} is {tensor.type}, not int8")
+    if tensor.type not in types:
+        allowed = " or ".join(types)
+        raise refused(operator, f"tensor {tensor.index} is {tensor.type}, not {allowed}")
+
+
+def one_width(operator: Operator, source: Tensor, sink: Tensor) -> tuple[int, int]:
+    """Return the bytes of a value of an operator's input and output, which are the same.
+
+    Raises:
+        UnsupportedModelError: If they are not.
+    """
+    if source.type != sink.type:
+        raise refused(operator, f"it turns {source.type} into {sink.type}")
+    return WIDTHS[source.type], WIDTHS[sink.type]
 
 
 def int8_values(operator: Operator, tensor: Tensor) -> NDArray[np.int8]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from autotiny.runtimes.c.fixed_point import (
     activation_range,
     quantize_multiplier,
@@ -31,7 +29,7 @@ def _two(context: Context, operator: Operator, kernel: str) -> Sequence[Step]:
     tensors = (context.tensor(operator, 0), context.tensor(operator, 1))
     computed = [i for i, tensor in enumerate(tensors) if tensor.index in context.slots]
     if not computed:
-        raise refused(operator, "both its inputs are constants")
+        raise refused(operator, "both its inputs are float32 or constants")
     first, second = (tensors[computed[0]], tensors[1 - computed[0]])  # a constant is the second
     slots = tuple(context.activation(operator, i)[1] for i in computed)
     sink, output = context.result(operator)
@@ -70,14 +68,9 @@ def _spreads(wide: tuple[int, ...], narrow: tuple[int, ...]) -> bool:
 
 def _sum(operator: Operator, first: Tensor, second: Tensor, sink: Tensor) -> dict[str, int]:
     scales = [scale_and_zero_point(tensor)[0] for tensor in (first, second, sink)]
-    if operator.name == "SUB":  # in single precision throughout, where ADD computes in double
-        f1, f2, f3 = (np.float32(scale) for scale in scales)
-        twice_32 = np.float32(2) * max(f1, f2)
-        reals = [float(f1 / twice_32), float(f2 / twice_32)]
-        reals.append(float(twice_32 / (np.float32(1 << _LEFT) * f3)))
-    else:
-        twice = 2 * max(scales[0], scales[1])
-        reals = [scales[0] / twice, scales[1] / twice, twice / ((1 << _LEFT) * scales[2])]
+    # Of SUB, too, in double precision, where its source computes in single: as TFLM is built.
+    twice = 2 * max(scales[0], scales[1])
+    reals = [scales[0] / twice, scales[1] / twice, twice / ((1 << _LEFT) * scales[2])]
     one, two, out = (quantize_multiplier(real) for real in reals)
     if out.exponent > 0:
         raise refused(operator, "its output is more than a million times finer than its inputs")

@@ -5,15 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from autotiny.runtimes.c.fixed_point import activation_range, mean_multiplier, scale_and_zero_point
-from autotiny.runtimes.c.operators._base import Context, plane, refused, window_start
+from autotiny.runtimes.c.operators._base import (
+    EITHER,
+    Context,
+    one_width,
+    plane,
+    refused,
+    window_start,
+)
 from autotiny.runtimes.c.program import Step, overlap_margin, window_starts
 from autotiny.tflite.model import Operator
 
 
 def pool(context: Context, operator: Operator) -> Sequence[Step]:
     """Read a pool over windows; what lies outside the input does not count."""
-    source, slot = context.activation(operator)
-    sink, output = context.result(operator)
+    source, slot = context.activation(operator, types=EITHER)
+    sink, output = context.result(operator, EITHER)
+    widths = one_width(operator, source, sink)
     if source.scales != sink.scales or source.zero_points != sink.zero_points:
         raise refused(operator, "its input and output have different scales")
     (in_h, in_w, channels), (out_h, out_w, _) = plane(operator, source), plane(operator, sink)
@@ -33,9 +41,10 @@ def pool(context: Context, operator: Operator) -> Sequence[Step]:
         "window_h": window_h, "window_w": window_w, "stride_h": stride_h, "stride_w": stride_w,
         "before_h": before_h, "before_w": before_w, "low": low, "high": high,
     }  # fmt: skip
-    margin = overlap_margin((window_starts(numbers)[..., None] + np.arange(channels)).ravel())
+    first = (window_starts(numbers)[..., None] + np.arange(channels)).ravel()
+    margin = overlap_margin(first, widths)
     kernel = "max_pool" if operator.name == "MAX_POOL_2D" else "average_pool"
-    return [Step(kernel, (slot,), output, numbers, margins=(margin,))]
+    return [Step(kernel, (slot,), output, numbers, margins=(margin,), widths=widths)]
 
 
 def mean(context: Context, operator: Operator) -> Sequence[Step]:

@@ -1,23 +1,44 @@
 """Functions of one value: a table of 256 entries, which TFLM itself computes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from autotiny.runtimes.c.operators._base import Context
+from autotiny.runtimes.c.operators._base import Context, Island, refused
 from autotiny.runtimes.c.operators._one import outputs_of_all_inputs
 from autotiny.runtimes.c.program import Step
 from autotiny.tflite.model import Operator
 
 
+def dequantize(context: Context, operator: Operator) -> Sequence[Step]:
+    """Read a DEQUANTIZE: float values begin, which must end in a QUANTIZE."""
+    source, slot = context.activation(operator)
+    if context.model.output(operator).type != "float32":
+        raise refused(operator, "its output is not float32")
+    context.islands[operator.outputs[0]] = Island(source, slot, (operator,))
+    return []
+
+
 def table(context: Context, operator: Operator) -> Sequence[Step]:
     """Read an operator whose every output value depends on one input value alone.
 
-    RELU that only cuts off is a comparison; everything else is looked up.
+    RELU that only cuts off is a comparison; everything else is looked up. Of float values between
+    a DEQUANTIZE and a QUANTIZE the last one is told, and gives the table of all.
     """
-    source, slot = context.activation(operator)
+    island = context.islands.get(operator.inputs[0])
+    if island is not None and context.model.output(operator).type == "float32":
+        context.islands[operator.outputs[0]] = replace(
+            island, operators=(*island.operators, operator)
+        )
+        return []
+    if island is None:
+        source, slot = context.activation(operator)
+        operators: tuple[Operator, ...] = (operator,)
+    else:
+        source, slot, operators = island.source, island.slot, (*island.operators, operator)
     sink, output = context.result(operator)
-    values = outputs_of_all_inputs(operator, source, sink)
+    values = outputs_of_all_inputs(operators, source, sink)
     inputs = np.arange(-128, 128)
     low, high = int(values.min()), int(values.max())
     if np.array_equal(values, np.clip(inputs, low, high)):

@@ -12,14 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.runtimes.c.fixed_point import (
+    LIMITS,
     Multiplier,
     activation_range,
     filter_multipliers,
+    reduced,
     scale_and_zero_point,
 )
 from autotiny.runtimes.c.operators._base import (
+    EITHER,
     Context,
     int8_values,
+    one_width,
     plane,
     refused,
     window_start,
@@ -27,6 +31,8 @@ from autotiny.runtimes.c.operators._base import (
 from autotiny.runtimes.c.program import Step, overlap_margin, window_starts
 from autotiny.tflite.model import Operator, Tensor
 
+#: Sums of 64 bits are shifted to the right by 15 less the factor's exponent.
+_MOST_EXPONENT = 14
 #: In place of a factor of zero, as converters give it to channels that are always zero; the filter
 #: is made zero instead.
 _NOTHING = Multiplier(1 << 30, -1)
@@ -55,10 +61,10 @@ class _Sum:
         kernel = context.tensor(operator, 1)
         return cls(
             operator,
-            context.activation(operator),
+            context.activation(operator, types=EITHER),
             kernel,
             int8_values(operator, kernel),
-            context.result(operator),
+            context.result(operator, EITHER),
         )
 
 
@@ -132,6 +138,7 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
     operator, source, kernel, sink = read.operator, read.source, read.kernel, read.sink
     weights = read.weights
     n = numbers
+    widths = one_width(operator, source[0], sink[0])
     factors = filter_multipliers(source[0], kernel, sink[0])
     if len(factors) not in (1, len(weights)):
         raise refused(operator, f"it has {len(factors)} scales for {len(weights)} filters")
@@ -140,7 +147,8 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
     flat = np.where(dead[:, None], np.int8(0), weights.reshape(len(weights), -1))
     bias = np.where(dead, 0, _bias(context, operator, len(weights)))
     sums = bias - zero * flat.sum(axis=1, dtype=np.int64)
-    largest = np.abs(sums) + 128 * np.abs(flat.astype(np.int64)).sum(axis=1)
+    most = -LIMITS[source[0].type][0]
+    largest = np.abs(sums) + most * np.abs(flat.astype(np.int64)).sum(axis=1)
     if int(largest.max()) >= 1 << 31:
         raise refused(operator, "its sums may exceed 32 bits")
     low, high = activation_range(sink[0], operator.options.get("fused_activation_function", 0))
@@ -149,6 +157,10 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
         "out_zero": scale_and_zero_point(sink[0])[1], "low": low, "high": high,
     }  # fmt: skip
     used = [_NOTHING if factor.value == 0 else factor for factor in factors]
+    if widths[0] == 2:
+        used = [reduced(factor) for factor in used]
+        if max(factor.exponent for factor in used) > _MOST_EXPONENT:
+            raise refused(operator, "its output is far finer than its input and weights")
     arrays = {
         "weights": flat,
         "bias": sums.astype(np.int32),
@@ -156,7 +168,7 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
         "shift": np.array([-factor.exponent for factor in used], np.int8),
     }
     macs = n["out_h"] * n["out_w"] * flat.size
-    margin = _margin(numbers)
+    margin = _margin(numbers, widths)
     return Step(
         "weighted",
         (source[1],),
@@ -167,6 +179,7 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
         macs,
         label=kernel.name,
         largest=int(largest.max()),
+        widths=widths,
     )
 
 
@@ -174,9 +187,10 @@ def _bias(context: Context, operator: Operator, filters: int) -> NDArray[np.int6
     tensor = context.model.input(operator, 2)
     if tensor is None:
         return np.zeros(filters, np.int64)
-    if tensor.data is None or tensor.type != "int32" or tensor.elements != filters:
+    kinds = {"int32": "<i4", "int64": "<i8"}
+    if tensor.data is None or tensor.type not in kinds or tensor.elements != filters:
         raise refused(operator, f"its bias is {tensor.type} of shape {tensor.shape}")
-    return np.frombuffer(tensor.data, "<i4", filters).astype(np.int64)
+    return np.frombuffer(tensor.data, kinds[tensor.type], filters).astype(np.int64)
 
 
 def _pads(n: dict[str, int]) -> bool:
@@ -190,7 +204,7 @@ def _pads(n: dict[str, int]) -> bool:
     return leaves("h") or leaves("w")
 
 
-def _margin(n: dict[str, int]) -> int:
+def _margin(n: dict[str, int], widths: tuple[int, int]) -> int:
     """Return the margin for outputs in order of place, then filter."""
     group = np.arange(n["filters"]) // n["per_group"] * n["depth"]
-    return overlap_margin((window_starts(n)[..., None] + group).ravel())
+    return overlap_margin((window_starts(n)[..., None] + group).ravel(), widths)
