@@ -1,5 +1,6 @@
 """The forms of weighted sums that are fast, where code may be larger."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from autotiny.runtimes.c.program import Program, Step, window_starts
 
 #: Shares of all work: less is done by small code, more is worth a function of its own.
 _LITTLE, _MUCH = 0.002, 0.03
+#: So few functions of their own take less than one that all share.
+_FEW = 2
 #: Bytes that reading four values at once may read behind a border.
 _BEHIND = 3
 #: Values that are multiplied together.
@@ -23,15 +26,23 @@ def for_speed(program: Program, *, own: bool) -> Program:
 
     Args:
         program: With dense weights.
-        own: A function of its own for every step that is much of the work.
+        own: A function of its own for every step that is much of the work; where a form has few
+            steps, each has one anyway: without what others need it is smaller.
     """
-    total = sum(map(_work, program.steps))
-    steps = []
-    for step in program.steps:
-        share = _work(step) / max(total, 1)
-        faster = _faster(step) if share > _LITTLE else step
-        alone = own and share > _MUCH and faster.kernel != "row"  # which gains nothing by it
-        steps.append(replace(faster, own=alone, cold=share <= _LITTLE))
+    total = max(1.0, sum(map(_work, program.steps)))
+    shares = [_work(step) / total for step in program.steps]
+    faster = [
+        _faster(step) if share > _LITTLE else replace(step, cold=True)
+        for step, share in zip(program.steps, shares, strict=True)
+    ]
+    users = Counter((step.kernel, step.variant) for step in faster if not step.cold)
+    few = {form for form, count in users.items() if count <= _FEW}
+    steps = [
+        replace(step, own=(own and share > _MUCH) or (step.kernel, step.variant) in few)
+        if not step.cold and step.kernel != "row"  # which gains nothing by it
+        else step
+        for step, share in zip(faster, shares, strict=True)
+    ]
     return in_best_order(replace(program, steps=tuple(steps)))  # these forms overlap otherwise
 
 
