@@ -49,10 +49,10 @@ def predict_costs(groups: Sequence[Group], core: str) -> Costs:
     more = 0.0 if known else _STAND_IN_ERROR
     instructions = error = None
     if "instructions" in table:
-        instructions = round(_applied(table["instructions"], work_features(groups)))
+        instructions = max(0, round(_applied(table["instructions"], work_features(groups))))
         error = float(table["instructions_error"]) + more
     return Costs(
-        code_bytes=round(_applied(table["code"], code_features(groups))),
+        code_bytes=max(0, round(_applied(table["code"], code_features(groups)))),
         stack_bytes=_stack(table, groups),
         instructions=instructions,
         code_error=float(table["code_error"]) + more,
