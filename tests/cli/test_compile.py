@@ -53,7 +53,8 @@ def test_every_core_gives_the_same_bits(model, cli, core):
     assert facts["proved"][-1] == f"2 inputs on the emulated {core}"
 
 
-def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli):
+def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli, monkeypatch):
+    monkeypatch.setattr("autotiny.runtimes.c.measure.board.EMULATOR", "no-such-emulator")
     code, out, _ = cli("compile", "m.tflite", "--out", "e", "--core", "cortex-m55")
     assert code == 0
     assert "RAM: " in out

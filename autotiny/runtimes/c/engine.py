@@ -155,7 +155,7 @@ def build_engine(
         if linked.stack_bytes is not None:
             facts["stack_bytes"] = linked.stack_bytes
             facts["ram_bytes"] = source.plan.size + linked.stack_bytes
-        if emulator_is_installed() and core.emulator is not None:
+        if emulator_is_installed(core):
             few = inputs[:2].reshape(2, -1)
             emulated = emulate(linked, source, core, few)
             _compare(emulated.outputs, wanted[:2], f"the emulated {core.name}")

@@ -13,11 +13,11 @@ from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.measure.compiler import compile_for
 from autotiny.runtimes.c.measure.cores import CORES, core_of
-from autotiny.runtimes.c.measure.emulator import emulate
+from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
 from autotiny.runtimes.c.reading import read_program
 from autotiny.runtimes.tflm.interpreter import outputs
 
-EMULATED = [name for name, core in CORES.items() if core.emulator]
+EMULATED = [name for name, core in CORES.items() if emulator_is_installed(core)]
 
 
 def check(engine, model, core, optimise, count=3):

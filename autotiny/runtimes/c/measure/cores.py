@@ -12,15 +12,18 @@ class Core:
         name: As devices call it.
         target: For ``zig cc -target``; empty for a core that ``avr-gcc`` compiles for.
         flag: Which CPU it is, as the compiler is told.
-        emulator: Architecture that the emulator has for it; None if it has none.
-        model: Which of the emulator's models, by the name of its constant.
+        emulator: What emulates it: an architecture of the package ``unicorn``, or ``board`` for
+            ``qemu-system-arm``; None if nothing does.
+        model: Which of the emulator's models, by the name of its constant, or which board.
+        origin: Address that its programs are linked at, where the board's memory is; 0 for any.
     """
 
     name: str
     target: str
     flag: str
-    emulator: Literal["arm", "riscv"] | None
+    emulator: Literal["arm", "riscv", "board"] | None
     model: str = ""
+    origin: int = 0
 
 
 _ARM = "thumb-freestanding-eabi"
@@ -33,7 +36,7 @@ CORES = {
         Core("cortex-m4", _ARM, "-mcpu=cortex_m4", "arm", "UC_CPU_ARM_CORTEX_M4"),
         Core("cortex-m7", _ARM, "-mcpu=cortex_m7", "arm", "UC_CPU_ARM_CORTEX_M7"),
         Core("cortex-m33", _ARM, "-mcpu=cortex_m33", "arm", "UC_CPU_ARM_CORTEX_M33"),
-        Core("cortex-m55", _ARM, "-mcpu=cortex_m55", None),
+        Core("cortex-m55", _ARM, "-mcpu=cortex_m55+mve", "board", "mps3-an547", 0x6000_0000),
         Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
         Core("avr", "", "-mmcu=atmega328p", None),
     )

@@ -1,6 +1,7 @@
 """Runs compiled code on an emulated core and counts its instructions: the package ``unicorn``.
 
-A block of code counts, each time it is entered, as many instructions as are in it.
+A block of code counts, each time it is entered, as many instructions as are in it. Cores that the
+package lacks run on a board instead (``measure/board.py``).
 """
 
 import importlib
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError
 from autotiny.runtimes.c.codegen import Source
+from autotiny.runtimes.c.measure.board import board_is_installed, run_on_board
 from autotiny.runtimes.c.measure.compiler import Linked
 from autotiny.runtimes.c.measure.cores import Core
 
@@ -39,9 +41,11 @@ class Emulated:
     stack_bytes: int
 
 
-def emulator_is_installed() -> bool:
-    """Whether the package is there."""
-    return importlib.util.find_spec("unicorn") is not None
+def emulator_is_installed(core: Core) -> bool:
+    """Whether what emulates a core is there; False if nothing does."""
+    if core.emulator == "board":
+        return board_is_installed()
+    return core.emulator is not None and importlib.util.find_spec("unicorn") is not None
 
 
 def emulate(linked: Linked, source: Source, core: Core, inputs: NDArray[np.int8]) -> Emulated:
@@ -50,9 +54,11 @@ def emulate(linked: Linked, source: Source, core: Core, inputs: NDArray[np.int8]
     Raises:
         AutotinyError: If the emulator has no such core, or the code faults.
     """
-    uc = _unicorn("unicorn")
     if core.emulator is None:
         raise AutotinyError(f"There is no emulator for {core.name}.")
+    if core.emulator == "board":
+        return Emulated(*run_on_board(linked, source, core, inputs))
+    uc = _unicorn("unicorn")
     machine = _Machine(core, linked.elf)
     run, work = machine.symbol(f"{source.name}_run_in"), machine.symbol(f"{source.name}_work")
     offsets, program = source.plan.offsets, source.program
