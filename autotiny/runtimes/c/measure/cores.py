@@ -27,6 +27,8 @@ class Core:
 
 
 _ARM = "thumb-freestanding-eabi"
+#: With vector instructions, clang 22 ends in faults where registers for floating point are barred.
+_ARM_HARD = "thumb-freestanding-eabihf"
 #: Every core by its name.
 CORES = {
     core.name: core
@@ -36,7 +38,7 @@ CORES = {
         Core("cortex-m4", _ARM, "-mcpu=cortex_m4", "arm", "UC_CPU_ARM_CORTEX_M4"),
         Core("cortex-m7", _ARM, "-mcpu=cortex_m7", "arm", "UC_CPU_ARM_CORTEX_M7"),
         Core("cortex-m33", _ARM, "-mcpu=cortex_m33", "arm", "UC_CPU_ARM_CORTEX_M33"),
-        Core("cortex-m55", _ARM, "-mcpu=cortex_m55+mve", "board", "mps3-an547", 0x6000_0000),
+        Core("cortex-m55", _ARM_HARD, "-mcpu=cortex_m55+mve", "board", "mps3-an547", 0x6000_0000),
         Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
         Core("avr", "", "-mmcu=atmega328p", None),
     )
