@@ -80,7 +80,7 @@ def generate(
     groups = groups_of(program)
     prefix = f"{name}_"
     constants = _Constants(prefix)
-    functions = [_function(group, prefix, constants) for group in groups]
+    functions = [_function(group, prefix, constants, fast=optimise != "size") for group in groups]
     called = {
         place: (group, step)
         for group in groups
@@ -134,7 +134,9 @@ def _c_float(value: float) -> str:
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
-def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, set[str]]:
+def _function(
+    group: Group, prefix: str, constants: _Constants, *, fast: bool
+) -> tuple[str, set[str]]:
     """Return the text of a group's function, and the helpers that it calls."""
     kernel = KERNELS[group.kernel]
     needs = set(kernel.needs)
@@ -188,8 +190,8 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
         "finished": finished, "finished_four": finished_four,
         "multiplier": factor("multiplier"), "shift": factor("shift"),
-        "need": needs.add, "tag": group.name, "rescale": rescale, "rescale_by": rescale_by,
-        "encoding": group.encoding,
+        "fast": fast, "need": needs.add, "tag": group.name, "rescale": rescale,
+        "rescale_by": rescale_by, "encoding": group.encoding,
     }  # fmt: skip
     text = environment().get_template(f"{group.kernel}.c.j2").render(values)
     if group.shared and kernel.hoists:
