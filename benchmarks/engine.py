@@ -2,11 +2,12 @@
 
 C code is compiled for the core with clang and run on an emulated core in both forms; TFLM's figures
 are those that `autotiny analyze` gives. Prints a Markdown table.
-Run: python benchmarks/engine.py MODEL.tflite … [--core cortex-m4]
+Run: python benchmarks/engine.py MODEL.tflite … [--core cortex-m4] [--flag=-mcpu=…]
 """
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -34,9 +35,9 @@ def compiled(data, core, optimise):
     if optimise == "size":
         program = encode_weights(program)
     source = generate(program, optimise=optimise)
-    linked = compile_for(source, CORES[core], optimise)
+    linked = compile_for(source, core, optimise)
     x = np.zeros((1, program.sizes[program.input.slot]), np.int8)
-    run = emulate(linked, source, CORES[core], x)
+    run = emulate(linked, source, core, x)
     return linked.flash_bytes, source.plan.size + run.stack_bytes, run.instructions
 
 
@@ -56,14 +57,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--core", default="cortex-m4", choices=[c for c in CORES if c != "avr"])
+    parser.add_argument("--flag", help="for the compiler, in place of the core's: fewer features")
     options = parser.parse_args()
-    print(f"{options.core}, C code by {compiler_version(CORES[options.core])}\n")
+    core = CORES[options.core]
+    core = replace(core, flag=options.flag or core.flag)
+    print(f"{core.name} ({core.flag}), C code by {compiler_version(core)}\n")
     print("| model | runtime | flash | RAM | instructions |\n| --- | --- | ---: | ---: | ---: |")
     for path in options.models:
         data = path.read_bytes()
-        rows = [(f"c, {form}", compiled(data, options.core, form)) for form in FORMS]
+        rows = [(f"c, {form}", compiled(data, core, form)) for form in FORMS]
         rows += [
-            (f"tflm, {kernels}", interpreted(data, options.core, kernels))
+            (f"tflm, {kernels}", interpreted(data, core.name, kernels))
             for kernels in ("reference", "cmsis-nn")
         ]
         for what, row in rows:

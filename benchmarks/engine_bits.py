@@ -24,11 +24,11 @@ from autotiny.runtimes.c.encodings import ENCODINGS
 from autotiny.runtimes.c.host import host_compiler, run_on_host
 from autotiny.runtimes.c.measure.compiler import compile_for
 from autotiny.runtimes.c.measure.cores import CORES
-from autotiny.runtimes.c.measure.emulator import emulate
+from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
 from autotiny.runtimes.c.reading import read_program
 from autotiny.runtimes.tflm.interpreter import outputs
 
-EMULATED = [name for name, core in CORES.items() if core.emulator]
+EMULATED = [name for name, core in CORES.items() if emulator_is_installed(core)]
 
 
 def differing(source, data, x, compiler):

@@ -33,7 +33,7 @@ from autotiny.runtimes.c.measure.compiler import (
     compiler_version,
 )
 from autotiny.runtimes.c.measure.cores import CORES
-from autotiny.runtimes.c.measure.emulator import emulate
+from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
 from autotiny.runtimes.c.reading import read_program
 
 TABLES = Path(__file__).parents[1] / "autotiny" / "runtimes" / "c" / "costs"
@@ -101,7 +101,7 @@ def measured(program, core, rng):
     row = {"code": linked.code_bytes, "constants": linked.constant_bytes}
     if linked.stack_bytes is not None:
         row["stack"] = linked.stack_bytes
-    if CORES[core].emulator:
+    if emulator_is_installed(CORES[core]):
         size = program.sizes[program.input.slot]
         x = rng.integers(-128, 128, (1, size)).astype(np.int8)
         run = emulate(linked, source, CORES[core], x)

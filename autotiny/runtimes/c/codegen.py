@@ -114,7 +114,7 @@ def generate(
     groups = groups_of(program)
     prefix = f"{name}_"
     constants = _Constants(prefix)
-    functions = [_function(group, prefix, constants) for group in groups]
+    functions = [_function(group, prefix, constants, fast=optimise != "size") for group in groups]
     called = {
         place: (group, step)
         for group in groups
@@ -126,16 +126,17 @@ def generate(
     ]
     structures = [_structure(group, prefix, constants) for group in groups if group.shared]
     templates = environment()
+    needs = _helpers(set().union(*(needs for _, needs in functions)))
     values = {
         "name": name, "NAME": name.upper(), "p": prefix, "told": told, "plan": plan,
         "program": program, "constants": constants.lines, "structures": structures,
         "functions": [text for text, _ in functions],
         "helpers": templates.get_template("common.c.j2").render(
             p=prefix,
-            needs=_helpers(set().union(*(needs for _, needs in functions))),
+            needs=needs,
             narrow=all(s.largest < 1 << 30 for s in program.steps if s.widths == (1, 1)),
         ),
-        "calls": calls,
+        "calls": calls, "vectors": "vectors" in needs,
     }  # fmt: skip
     return Source(
         name,
@@ -168,7 +169,9 @@ def _c_float(value: float) -> str:
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
-def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, set[str]]:
+def _function(
+    group: Group, prefix: str, constants: _Constants, *, fast: bool
+) -> tuple[str, set[str]]:
     """Return the text of a group's function, and the helpers that it calls."""
     kernel = KERNELS[group.kernel]
     needs = set(kernel.needs)
@@ -214,15 +217,24 @@ def _function(group: Group, prefix: str, constants: _Constants) -> tuple[str, se
         scaled = f"{rescale}({total}, {', '.join(pair)}) + {_signed(fields['out_zero'])}"
         return f"{prefix}clamped({scaled}, {_signed(fields['low'])}, {_signed(fields['high'])})"
 
+    def finished_four(totals: str, multipliers: str, shifts: str) -> str:
+        """Return four sums as their outputs, of vectors."""
+        needs.add("four")
+        zero, low, high = (_signed(fields[key]) for key in ("out_zero", "low", "high"))
+        scaled = f"{rescale}_four({totals}, {multipliers}, {shifts})"
+        return f"{prefix}clamped_four(vaddq_n_s32({scaled}, {zero}), {low}, {high})"
+
     shared = f"const {flash} struct {prefix}{group.name} *l, " if group.shared else ""
     values = {
         "name": prefix + group.name, "p": prefix, "layer": shared, "FLASH": flash,
         "f": {key: _signed(value) for key, value in fields.items()},
         "c": _Optional(group.constants), "a": arrays, "t": _Optional(group.arrays),
-        "finished": finished, "multiplier": factor("multiplier"), "shift": factor("shift"),
-        "need": needs.add, "tag": group.name, "rescale": rescale, "rescale_by": rescale_by,
-        "encoding": group.encoding, "IN": "int16_t" if wide_in else "int8_t",
-        "OUT": "int16_t" if wide_out else "int8_t", "most": LIMITS[_TYPES[first.widths[1]]][1],
+        "finished": finished, "finished_four": finished_four,
+        "multiplier": factor("multiplier"), "shift": factor("shift"),
+        "fast": fast, "need": needs.add, "tag": group.name, "rescale": rescale,
+        "rescale_by": rescale_by, "encoding": group.encoding,
+        "IN": "int16_t" if wide_in else "int8_t", "OUT": "int16_t" if wide_out else "int8_t",
+        "most": LIMITS[_TYPES[first.widths[1]]][1],
         "clamped": prefix + ("clamped_wide" if wide_out else "clamped"),
         "VALUE": "(int32_t)*value" if wide_in else "*value",
     }  # fmt: skip
@@ -280,7 +292,10 @@ def _shifts(values: Integers, name: str) -> Integers:
 
 
 def _helpers(needs: set[str]) -> set[str]:
-    calls = {"scaled": {"high"}, "scaled_any": {"high", "halved"}, "reciprocal": {"high"}}
+    calls = {
+        "scaled": {"high"}, "scaled_any": {"high", "halved"}, "reciprocal": {"high"},
+        "dsp": {"vectors"},
+    }  # fmt: skip
     return needs.union(*(calls.get(need, set()) for need in needs))
 
 

@@ -37,7 +37,7 @@ KERNELS: dict[str, Kernel] = {
     "patches": Kernel(
         ("terms", "least_shift"), ("clamped", "dsp"), compact=interleave_terms, hoists=True
     ),
-    "row": Kernel(("shift",), ("clamped", "dsp"), forms=choose_forms, hoists=True),
+    "row": Kernel(("shift",), ("clamped", "dsp", "dot", "units"), forms=choose_forms, hoists=True),
     "depthwise_3x3": Kernel(
         ("shift",),
         ("clamped", "dsp", "low_low", "low_high", "high_low", "high_high"),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ _FLAGS = (
     "-ffunction-sections", "-fdata-sections", "-g",
 )  # fmt: skip
 _LINKED = (
-    "-I.", "-nostartfiles", "-Wl,--gc-sections", "-Wl,-e,entry", "-Wl,--build-id=none",
-    "-o", "model.elf",
+    "-I.", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-o", "model.elf",
 )  # fmt: skip
 #: Functions that kernels call, and how deep calls of the compiler's own library go beneath.
 _HELPERS = ("_clamped", "_scaled", "_scaled_any", "_high", "_halved", "_reciprocal")
@@ -93,43 +93,37 @@ def compile_for(source: Source, core: Core, optimise: Optimise) -> Linked:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{source.name}.h").write_text(source.header)
-        (folder / f"{source.name}.c").write_text(source.code)
-        (folder / "entry.c").write_text(_ENTRY.format(name=source.name))
-        if core.target:
-            (folder / "string.h").write_text(_STRING)
-        done = subprocess.run(
-            [*_command(core, optimise), *_LINKED, f"{source.name}.c", "entry.c"],
-            cwd=folder, capture_output=True, text=True, check=False, env=_environment(),
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise AutotinyError(f"The C code does not compile for {core.name}: {done.stderr[:500]}")
-        linked = _read((folder / "model.elf").read_bytes())
+        texts = {f"{source.name}.c": source.code, "entry.c": _ENTRY.format(name=source.name)}
+        linked = _read(_link(folder, texts, core, optimise, "entry", core.origin))
         usage = next(folder.glob(f"*{source.name}.su"), None)
         return linked if usage is None else replace(linked, stack_bytes=_stack(usage.read_text()))
 
 
-def compile_alone(text: str, core: Core, places: str) -> bytes:
-    """Return a program of one C file, linked for a core.
-
-    Args:
-        text: The file.
-        core: The core.
-        places: Linker script.
+def link_file(text: str, core: Core, *, entry: str, at: int) -> bytes:
+    """Return a C file as a program of its own, linked at an address.
 
     Raises:
         AutotinyError: If it does not compile.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "main.c").write_text(text)
-        (folder / "places.ld").write_text(places)
-        done = subprocess.run(
-            [*_command(core, "size"), *_LINKED, "-T", "places.ld", "main.c"],
-            cwd=folder, capture_output=True, text=True, check=False, env=_environment(),
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise AutotinyError(f"A program does not compile for {core.name}: {done.stderr[:500]}")
-        return (folder / "model.elf").read_bytes()
+        return _link(Path(name), {"program.c": text}, core, "size", entry, at)
+
+
+def _link(
+    folder: Path, texts: Mapping[str, str], core: Core, optimise: Optimise, entry: str, at: int
+) -> bytes:
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    if core.target:
+        (folder / "string.h").write_text(_STRING)
+    placed = [f"-Wl,--image-base={at:#x}"] if at else []
+    done = subprocess.run(
+        [*_command(core, optimise), *_LINKED, f"-Wl,-e,{entry}", *placed, *texts],
+        cwd=folder, capture_output=True, text=True, check=False, env=_environment(),
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise AutotinyError(f"The C code does not compile for {core.name}: {done.stderr[:500]}")
+    return (folder / "model.elf").read_bytes()
 
 
 def _command(core: Core, optimise: Optimise) -> list[str]:

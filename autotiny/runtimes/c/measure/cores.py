@@ -12,18 +12,23 @@ class Core:
         name: As devices call it.
         target: For ``zig cc -target``; empty for a core that ``avr-gcc`` compiles for.
         flag: Which CPU it is, as the compiler is told.
-        emulator: Architecture of the package ``unicorn``, or QEMU; None if it has none.
-        model: Which of the emulator's models, by the name of its constant.
+        emulator: What emulates it: an architecture of the package ``unicorn``, or ``board`` for
+            ``qemu-system-arm``; None if nothing does.
+        model: Which of the emulator's models, by the name of its constant, or which board.
+        origin: Address that its programs are linked at, where the board's memory is; 0 for any.
     """
 
     name: str
     target: str
     flag: str
-    emulator: Literal["arm", "riscv", "qemu"] | None
+    emulator: Literal["arm", "riscv", "board"] | None
     model: str = ""
+    origin: int = 0
 
 
 _ARM = "thumb-freestanding-eabi"
+#: With vector instructions, clang 22 ends in faults where registers for floating point are barred.
+_ARM_HARD = "thumb-freestanding-eabihf"
 #: Every core by its name.
 CORES = {
     core.name: core
@@ -33,7 +38,7 @@ CORES = {
         Core("cortex-m4", _ARM, "-mcpu=cortex_m4", "arm", "UC_CPU_ARM_CORTEX_M4"),
         Core("cortex-m7", _ARM, "-mcpu=cortex_m7", "arm", "UC_CPU_ARM_CORTEX_M7"),
         Core("cortex-m33", _ARM, "-mcpu=cortex_m33", "arm", "UC_CPU_ARM_CORTEX_M33"),
-        Core("cortex-m55", _ARM, "-mcpu=cortex_m55+mve", "qemu"),
+        Core("cortex-m55", _ARM_HARD, "-mcpu=cortex_m55+mve", "board", "mps3-an547", 0x6000_0000),
         Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
         Core("avr", "", "-mmcu=atmega328p", None),
     )

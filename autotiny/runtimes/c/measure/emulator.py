@@ -1,12 +1,14 @@
 """Runs compiled code on an emulated core and counts its instructions: the package ``unicorn``.
 
-A block of code counts, each time it is entered, as many instructions as are in it.
+A block of code counts, each time it is entered, as many instructions as are in it. Cores that the
+package lacks run on a board instead (``measure/board.py``).
 """
 
 import importlib
 import importlib.util
 import io
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,9 @@ from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError
 from autotiny.runtimes.c.codegen import Source
+from autotiny.runtimes.c.measure.board import board_is_installed, run_on_board
 from autotiny.runtimes.c.measure.compiler import Linked
 from autotiny.runtimes.c.measure.cores import Core
-from autotiny.runtimes.c.measure.emulated import Emulated
-from autotiny.runtimes.c.measure.qemu import emulate_in_qemu, qemu_is_installed
 
 _STACK_TOP, _STACK_BYTES = 0x6010_0000, 0x0010_0000
 _STOP = 0x7000_0000
@@ -25,10 +26,25 @@ _PATTERN = 0xA5
 _PAGE = 0x1000
 
 
+@dataclass(frozen=True)
+class Emulated:
+    """What running a model on an emulated core showed.
+
+    Attributes:
+        outputs: Of every sample, int8.
+        instructions: Of the first sample's inference.
+        stack_bytes: Deepest stack.
+    """
+
+    outputs: NDArray[np.int8]
+    instructions: int
+    stack_bytes: int
+
+
 def emulator_is_installed(core: Core) -> bool:
-    """Whether what emulates a core is there: the package, or QEMU."""
-    if core.emulator == "qemu":
-        return qemu_is_installed()
+    """Whether what emulates a core is there; False if nothing does."""
+    if core.emulator == "board":
+        return board_is_installed()
     return core.emulator is not None and importlib.util.find_spec("unicorn") is not None
 
 
@@ -40,8 +56,8 @@ def emulate(linked: Linked, source: Source, core: Core, inputs: NDArray[np.int8]
     """
     if core.emulator is None:
         raise AutotinyError(f"There is no emulator for {core.name}.")
-    if core.emulator == "qemu":
-        return emulate_in_qemu(linked, source, core, inputs)
+    if core.emulator == "board":
+        return Emulated(*run_on_board(linked, source, core, inputs))
     uc = _unicorn("unicorn")
     machine = _Machine(core, linked.elf)
     run, work = machine.symbol(f"{source.name}_run_in"), machine.symbol(f"{source.name}_work")
