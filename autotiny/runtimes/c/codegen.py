@@ -261,6 +261,8 @@ def _hoisted(text: str, types: Mapping[str, str]) -> str:
         used = sorted(set(re.findall(r"\bl->(\w+)", function)))
         lines = [f"  const {types[name]} l_{name} = l->{name};\n" for name in used]
         head, brace, body = function.partition("{\n")
+        if used and "#if" in body:  # what one branch uses, another may not
+            lines.append("  " + ", ".join(f"(void)l_{name}" for name in used) + ";\n")
         functions.append(head + brace + "".join(lines) + body.replace("l->", "l_"))
     return "".join(functions)
 
@@ -293,7 +295,7 @@ def _shifts(values: Integers, name: str) -> Integers:
 
 def _helpers(needs: set[str]) -> set[str]:
     calls = {
-        "scaled": {"high"}, "scaled_any": {"high", "halved"}, "reciprocal": {"high"},
+        "scaled": {"high_of_scaled"}, "scaled_any": {"high", "halved"}, "reciprocal": {"high"},
         "dsp": {"vectors"},
     }  # fmt: skip
     return needs.union(*(calls.get(need, set()) for need in needs))

@@ -1,5 +1,7 @@
 """The C code of any network gives TFLM's bits, without a warning and under the sanitisers."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from autotiny.networks.families import build_network
 from autotiny.runtimes.c.codegen import Optimise, generate
+from autotiny.runtimes.c.host import WARNINGS
 from autotiny.runtimes.c.reading import read_program
 from autotiny.study.space_files import parse_space, read_space, space_names
 
@@ -31,12 +34,17 @@ def test_any_network(engine, compiler, network, optimise):
     engine.same_bits(model, generate(program, optimise=optimise), compiler)
 
 
-@pytest.mark.parametrize("name", space_names())
-def test_every_family(engine, compiler, name):
+def of_family(engine, name):
+    """Return the int8 model of a space's base network, with random weights."""
     space = parse_space(read_space(name), name)
     shape = SHAPES.get(name, IMAGE)
     network = build_network(space.family, space.base, shape, 13 if name == "autoencoder" else 4)
-    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    return engine.lowered(network, random_weights(network), random_samples(network, 8))
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_every_family(engine, compiler, name):
+    model = of_family(engine, name)
     for optimise in OPTIMISE:
         engine.same_bits(model, generate(read_program(model), optimise=optimise), compiler, 4)
 
@@ -91,3 +99,22 @@ def test_a_thousand_inputs_of_dense_layers(engine, compiler):
     """A factor of single precision would give another output once in a million."""
     model = ground_truth("mlperf_ad01_int8")
     engine.same_bits(model, generate(read_program(model)), compiler, 1000, ("-O2",))
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("optimise", OPTIMISE)
+def test_gcc_for_arm_takes_it_without_a_warning(engine, tmp_path, core, optimise):
+    gcc = shutil.which("arm-none-eabi-gcc")
+    if gcc is None:
+        if os.environ.get("AUTOTINY_REQUIRE_TOOLCHAIN") == "1":
+            pytest.fail("there is no arm-none-eabi-gcc and AUTOTINY_REQUIRE_TOOLCHAIN=1")
+        pytest.skip("there is no arm-none-eabi-gcc")
+    flags = (f"-mcpu={core}", "-mthumb", *(["-mfloat-abi=hard"] if core == "cortex-m55" else []))
+    for name in ("mlp", "cnn", "ds_cnn", "resnet", "mobilenet_v2"):
+        model = of_family(engine, name)
+        source = generate(read_program(model), optimise=optimise)
+        (tmp_path / "model.h").write_text(source.header)
+        (tmp_path / "model.c").write_text(source.code)
+        command = [gcc, *flags, *WARNINGS, "-O2", "-c", "model.c"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (name, done.stderr)

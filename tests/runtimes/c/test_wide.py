@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotiny.networks.graph import chain
-from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D, Flatten, Pool2D
+from autotiny.networks.layers import Activation, Conv2D, Dense, DepthwiseConv2D, Flatten, Pool2D
 from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.encoding import encode_weights
@@ -67,6 +67,7 @@ def network_of_every_kind():
         Pool2D("m", "max", (2, 2), (1, 1), "same"),
         Conv2D("p", 5, (1, 1), activation="relu6"),
         Pool2D("a", "average", (2, 2), (2, 2)),
+        Activation("r", function="relu6"),
         Flatten("f"),
         Dense("y", 4),
     )

@@ -130,6 +130,8 @@ def _command(core: Core, optimise: Optimise) -> list[str]:
     if not core.target:
         return ["avr-gcc", core.flag, "-fstack-usage", *_FLAGS, _LEVELS[optimise]]
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", core.target, core.flag]
+    if "+mve" in core.flag:  # loops that clang 22 makes vectors of by itself may not end
+        zig += ["-fno-vectorize", "-fno-slp-vectorize"]
     return [*zig, "-fno-sanitize=all", *_FLAGS, _LEVELS[optimise]]
 
 

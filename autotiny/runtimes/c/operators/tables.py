@@ -5,10 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from autotiny.runtimes.c.operators._base import Context, Island, refused
+from autotiny.runtimes.c.fixed_point import activation_range
+from autotiny.runtimes.c.operators._base import Context, Island, one_width, refused
 from autotiny.runtimes.c.operators._one import outputs_of_all_inputs
 from autotiny.runtimes.c.program import Step
 from autotiny.tflite.model import Operator
+
+#: Its number among fused activations.
+_RELU6 = 3
 
 
 def dequantize(context: Context, operator: Operator) -> Sequence[Step]:
@@ -32,6 +36,8 @@ def table(context: Context, operator: Operator) -> Sequence[Step]:
             island, operators=(*island.operators, operator)
         )
         return []
+    if operator.name == "RELU6" and context.tensor(operator, 0).type == "int16":
+        return _relu6(context, operator)
     if island is None:
         source, slot = context.activation(operator)
         operators: tuple[Operator, ...] = (operator,)
@@ -49,3 +55,13 @@ def table(context: Context, operator: Operator) -> Sequence[Step]:
         return [Step("clamp", (slot,), output, numbers, margins=(0,))]
     numbers = {"count": sink.elements}
     return [Step("table", (slot,), output, numbers, {"table": values}, margins=(0,))]
+
+
+def _relu6(context: Context, operator: Operator) -> Sequence[Step]:
+    """Read RELU6 of 16-bit values: TFLM cuts integers off, and rescales nothing."""
+    source, slot = context.activation(operator, types=("int16",))
+    sink, output = context.result(operator, ("int16",))
+    widths = one_width(operator, source, sink)
+    low, high = activation_range(source, _RELU6)
+    numbers = {"count": sink.elements, "low": low, "high": high}
+    return [Step("clamp", (slot,), output, numbers, margins=(0,), widths=widths)]
