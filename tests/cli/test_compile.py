@@ -53,6 +53,20 @@ def test_every_core_gives_the_same_bits(model, cli, core):
     assert facts["proved"][-1] == f"2 inputs on the emulated {core}"
 
 
+def test_a_model_too_large_for_an_avr_is_one_sentence(model, cli):
+    b = ModelBuilder()
+    x = b.tensor([1, 200])
+    w = b.constant([200, 200], scales=[0.01])
+    y = b.tensor([1, 200])
+    b.operator("FULLY_CONNECTED", [x, w, -1], [y], "FullyConnectedOptions")
+    (model / "large.tflite").write_bytes(b.finish([x], [y]))
+    options = ("--core", "avr", "--optimise", "speed")
+    code, _, err = cli("compile", "large.tflite", "--out", "e", *options)
+    assert code == 2
+    assert "Constants for avr must take 32,767 B each at the most; a layer of this model has" in err
+    assert err.count("\n") == 1
+
+
 def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli, monkeypatch):
     monkeypatch.setattr("autotiny.runtimes.c.measure.board.EMULATOR", "no-such-emulator")
     code, out, _ = cli("compile", "m.tflite", "--out", "e", "--core", "cortex-m55")

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.errors import AutotinyError, InputError
+from autotiny.errors import AutotinyError, InputError, UnsupportedModelError
 from autotiny.runtimes.c.codegen import Optimise, Source, Stack, generate, with_stack
 from autotiny.runtimes.c.costs.predict import predict_costs
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
-from autotiny.runtimes.c.groups import constant_bytes, groups_of
+from autotiny.runtimes.c.groups import constant_bytes, groups_of, largest_array_bytes
 from autotiny.runtimes.c.host import host_compiler, run_on_host
 from autotiny.runtimes.c.measure.compiler import (
     EXTRA,
@@ -135,6 +135,7 @@ def build_engine(
     if optimise == "size":  # decoding takes instructions
         program = encode_weights(program)
     source = generate(program, name, optimise=optimise, told=(f"From {_plain(title)}.",))
+    _require_room(source, core)
     inputs = _samples(program, seed)
     wanted = outputs(data, inputs)
     proofs = _prove_on_host(source, inputs, wanted)
@@ -174,16 +175,30 @@ def build_engine(
     return Engine(source, files, facts, told)
 
 
+def _require_room(source: Source, core: Core) -> None:
+    """Refuse arrays that a core's compiler cannot have.
+
+    Raises:
+        UnsupportedModelError: If one is larger.
+    """
+    largest = largest_array_bytes(groups_of(source.program))
+    if core.most_array_bytes is not None and largest > core.most_array_bytes:
+        raise UnsupportedModelError(
+            f"Constants for {core.name} must take {core.most_array_bytes:,} B each at the most; a "
+            f"layer of this model has {largest:,} B. A smaller model, or another core, has room."
+        )
+
+
 def _stack(facts: Mapping[str, Any], source: Source) -> Stack | None:
     """Return the deepest stack as it is known: measured, or predicted of code that is small."""
     core, size = facts["core"], facts["stack_bytes"]
     if size is not None:
-        by = f"{facts['compiler']}, optimised for {facts['optimise']}"
+        by = f"{facts['compiler']}, --optimise {facts['optimise']}"
         return Stack(size, f"measured on a {core}, compiled by {by}")
     if facts["optimise"] != "size":
         return None
     costs = predict_costs(groups_of(source.program), core)
-    return Stack(costs.stack_bytes, f"{costs.origin} for a {core}, optimised for size")
+    return Stack(costs.stack_bytes, f"{costs.origin} for a {core}, --optimise size")
 
 
 def _samples(program: Program, seed: int) -> NDArray[np.int8]:
@@ -210,7 +225,7 @@ def _compare(got: NDArray[np.int8], wanted: NDArray[np.int8], where: str) -> Non
 
 def _sentences(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the figures as a person reads them, each with its origin."""
-    core, made = facts["core"], f"optimised for {facts['optimise']}"
+    core, made = facts["core"], f"--optimise {facts['optimise']}"
     lines = []
     if facts["flash_bytes"] is None:
         lines.append(

@@ -166,6 +166,19 @@ def _zipped(
     return list(zip(places, change(steps), strict=True))
 
 
+def largest_array_bytes(groups: Sequence[Group]) -> int:
+    """Return the bytes of the largest array of constants."""
+    return max(
+        (
+            step.arrays[key].size * _BYTES[ctype]
+            for group in groups
+            for key, ctype in group.arrays.items()
+            for _, step in group.steps
+        ),
+        default=0,
+    )
+
+
 def constant_bytes(groups: Sequence[Group]) -> int:
     """Return the bytes of all constants: arrays, equal ones once, and structures, aligned."""
     seen: set[tuple[str, bytes]] = set()

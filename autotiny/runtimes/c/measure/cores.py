@@ -16,6 +16,7 @@ class Core:
             ``qemu-system-arm``; None if nothing does.
         model: Which of the emulator's models, by the name of its constant, or which board.
         origin: Address that its programs are linked at, where the board's memory is; 0 for any.
+        most_array_bytes: How large an array of constants may be; None if that is no concern.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Core:
     emulator: Literal["arm", "riscv", "board"] | None
     model: str = ""
     origin: int = 0
+    most_array_bytes: int | None = None
 
 
 _ARM = "thumb-freestanding-eabi"
@@ -40,7 +42,7 @@ CORES = {
         Core("cortex-m33", _ARM, "-mcpu=cortex_m33+dsp", "arm", "UC_CPU_ARM_CORTEX_M33"),
         Core("cortex-m55", _ARM_HARD, "-mcpu=cortex_m55+mve", "board", "mps3-an547", 0x6000_0000),
         Core("rv32imc", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c-a-f-d", "riscv"),
-        Core("avr", "", "-mmcu=atmega328p", None),
+        Core("avr", "", "-mmcu=atmega328p", None, most_array_bytes=32_767),
     )
 }
 #: What devices call their cores beside those names.
