@@ -31,6 +31,18 @@ from autotiny.runtimes.tflm.interpreter import outputs
 EMULATED = [name for name, core in CORES.items() if emulator_is_installed(core)]
 
 
+def possible(program, name):
+    """Return an encoding for each step: this one, or int8 where its values do not allow it."""
+    chosen = {}
+    for place in encodings_of(program):
+        try:
+            encode_weights(program, {place: name})
+            chosen[place] = name
+        except InputError:
+            chosen[place] = "int8"
+    return chosen
+
+
 def differing(source, data, x, compiler):
     """Return how many samples the C code gives other outputs for than TFLM."""
     got = run_on_host(source, x, compiler=compiler, flags=("-O2",))
@@ -67,14 +79,12 @@ def main():
         print(f"{path.name}: {sum(wrong)} of {len(forms) * len(x)} differ", flush=True)
     used, wrong, emulated = Counter(), 0, 0
     for number in range(options.networks):
-        data = random_model(rng)
-        program, optimise = read_program(data), get_args(Optimise)[number % 3]
         name = list(ENCODINGS)[number % len(ENCODINGS)]
-        try:
-            program = encode_weights(program, dict.fromkeys(encodings_of(program), name))
-        except InputError:  # its weights have too many values for that
-            name = "int8"
-        used[f"{name}, {optimise}"] += 1
+        data = random_model(rng, 4 if name == "int4" else 8)
+        program, optimise = read_program(data), get_args(Optimise)[number % 3]
+        program = encode_weights(program, possible(program, name))
+        for encoding in set(encodings_of(program).values()):
+            used[f"{encoding}, {optimise}"] += 1
         source, x = generate(program, optimise=optimise), samples(program, 20, rng)
         wrong += differing(source, data, x, compiler)
         if number % 10 == 0:

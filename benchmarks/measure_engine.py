@@ -22,6 +22,7 @@ from autotiny.lowering import activation_ranges, lower
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.families import build_network
 from autotiny.networks.initial import initial_weights
+from autotiny.networks.layers import DepthwiseConv2D
 from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes.c.codegen import generate
 from autotiny.runtimes.c.costs.features import code_features, stack_forms, work_features
@@ -42,8 +43,11 @@ _WIDE = LayerPrecision(activation_bits=16)
 KINDS = {"int8": range(-127, 128), "int4": range(-7, 8), "table": (-90, -40, 0, 13, 60)}
 
 
-def random_model(rng):
-    """Return an int8 model of a random network of a random family."""
+def random_model(rng, weight_bits=8):
+    """Return a model of a random network of a random family.
+
+    With 4 bits for weights, all layers have them that can.
+    """
 
     def pick(*values):
         return values[rng.integers(len(values))]
@@ -72,6 +76,9 @@ def random_model(rng):
     x = rng.normal(size=(16, *shape)).astype(np.float32)
     share = pick(0, 0, 0, 0, 0.5)  # of layers with 16-bit activations
     plan = {layer.name: _WIDE for layer in network.weight_layers if rng.random() < share}
+    if weight_bits == 4:
+        layers = [x for x in network.weight_layers if not isinstance(x, DepthwiseConv2D)]
+        plan = {layer.name: LayerPrecision(weight_bits=4) for layer in layers}
     return lower(network, weights, plan, activation_ranges(network, weights, x))
 
 
