@@ -134,7 +134,7 @@ def generate(
         "helpers": templates.get_template("common.c.j2").render(
             p=prefix,
             needs=needs,
-            narrow=all(s.largest < 1 << 30 for s in program.steps if s.widths == (1, 1)),
+            narrow=all(s.largest < 1 << 30 for s in program.steps if not s.reduced),
         ),
         "calls": calls, "vectors": "vectors" in needs,
     }  # fmt: skip
@@ -187,11 +187,11 @@ def _function(
         needs.add(chosen)
         return prefix + chosen
 
-    if kernel.shifts and group.kernel != "add":
-        rescale = rescale_by(*kernel.shifts)
-    if wide_in and group.kernel == "weighted":
+    if first.reduced:
         rescale = prefix + "scaled_wide"
-        needs.add("scaled_wide")
+        needs |= {"scaled_wide", "long"} if group.is_long else {"scaled_wide"}
+    elif kernel.shifts and group.kernel != "add":
+        rescale = rescale_by(*kernel.shifts)
     arrays = {
         key: f"l->{key}"
         if group.shared
@@ -232,6 +232,7 @@ def _function(
         "finished": finished, "finished_four": finished_four,
         "multiplier": factor("multiplier"), "shift": factor("shift"),
         "fast": fast, "need": needs.add, "tag": group.name, "rescale": rescale,
+        "long": group.is_long,
         "rescale_by": rescale_by, "encoding": group.encoding,
         "IN": "int16_t" if wide_in else "int8_t", "OUT": "int16_t" if wide_out else "int8_t",
         "most": LIMITS[_TYPES[first.widths[1]]][1],

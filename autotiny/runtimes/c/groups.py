@@ -44,6 +44,11 @@ class Group:
         """Whether values of its inputs or outputs have two bytes."""
         return max(self.steps[0][1].widths) > 1
 
+    @property
+    def is_long(self) -> bool:
+        """Whether sums need 64 bits."""
+        return any(step.largest >= 1 << 31 for _, step in self.steps)
+
     @cached_property
     def constants(self) -> dict[str, int]:
         """Numbers that all steps share."""
@@ -123,13 +128,20 @@ def groups_of(program: Program) -> tuple[Group, ...]:
         every = _alike(numbered)
         for number, part in enumerate(every):
             formed = _zipped(part, KERNELS[kernel].forms)
-            for _, pairs in _by(formed, lambda step: f"{step.variant} {step.widths}"):
+            for _, pairs in _by(formed, _form):
                 step = pairs[0][1]
-                bits = "" if step.widths == (1, 1) else "_".join(str(8 * w) for w in step.widths)
-                parts = [kernel, step.variant, bits, str(number) if len(every) > 1 else ""]
+                parts = [kernel, *_form(step).split(), str(number) if len(every) > 1 else ""]
                 pairs = _zipped(pairs, KERNELS[kernel].compact)
                 made.append(Group("_".join(filter(None, parts)), kernel, tuple(pairs)))
     return tuple(made)
+
+
+def _form(step: Step) -> str:
+    """Return what tells the functions of a kernel apart, in words."""
+    words = [step.variant]
+    if step.widths != (1, 1):
+        words += [str(8 * width) for width in step.widths]
+    return " ".join(filter(None, [*words, "reduced" if step.reduced else ""]))
 
 
 def _alike(pairs: Sequence[tuple[int, Step]]) -> list[list[tuple[int, Step]]]:

@@ -32,6 +32,7 @@ class Step:
             arrays alone may share.
         cold: It is so little of the work that its function is best small.
         widths: Bytes of a value of its inputs and of its output: 1 or 2.
+        reduced: Its factors have 16 bits, and sums are rounded once, as those of 64 bits are.
     """
 
     kernel: str
@@ -49,6 +50,7 @@ class Step:
     own: bool = False
     cold: bool = False
     widths: tuple[int, int] = (1, 1)
+    reduced: bool = False
 
 
 @dataclass(frozen=True)

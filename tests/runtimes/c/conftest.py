@@ -26,6 +26,8 @@ def compiler():
 class Helpers:
     """Functions for test files that are imported by path."""
 
+    sanitised = SANITISED
+
     @staticmethod
     def lowered(network, weights, samples, plan=None):
         """Return the int8 model of a network."""

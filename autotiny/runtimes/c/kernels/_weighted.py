@@ -28,7 +28,7 @@ def compact_factors(steps: Sequence[Step]) -> list[Step]:
 
     The highest of a multiplier's 31 bits is always 1, which leaves two for the shift.
     """
-    if any("shift" not in step.arrays or step.widths != (1, 1) for step in steps):
+    if any("shift" not in step.arrays or step.reduced for step in steps):
         return list(steps)
     shifts = [step.arrays["shift"] for step in steps]
     if any(int(s.max()) - int(s.min()) > 3 or int(s.min()) < 1 for s in shifts):

@@ -33,6 +33,10 @@ from autotiny.tflite.model import Operator, Tensor
 
 #: Sums of 64 bits are shifted to the right by 15 less the factor's exponent.
 _MOST_EXPONENT = 14
+#: Its number among types of tensors.
+_INT32 = 2
+#: What sums may reach: where they have 32 bits, and where 64 bits are multiplied by 16.
+_MOST, _MOST_LONG = 1 << 31, 1 << 47
 #: In place of a factor of zero, as converters give it to channels that are always zero; the filter
 #: is made zero instead.
 _NOTHING = Multiplier(1 << 30, -1)
@@ -139,25 +143,30 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
     weights = read.weights
     n = numbers
     widths = one_width(operator, source[0], sink[0])
+    if widths[0] == 2 and kernel.type != "int8":
+        raise refused(operator, f"its weights are {kernel.type} under 16-bit activations")
+    reduces = widths[0] == 2 and not _sums_have_32_bits(context, operator)
     factors = filter_multipliers(source[0], kernel, sink[0])
     if len(factors) not in (1, len(weights)):
         raise refused(operator, f"it has {len(factors)} scales for {len(weights)} filters")
     zero = scale_and_zero_point(source[0])[1]
     dead = np.array([factor.value == 0 for factor in factors])
     flat = np.where(dead[:, None], np.int8(0), weights.reshape(len(weights), -1))
-    bias = np.where(dead, 0, _bias(context, operator, len(weights)))
+    bias = np.where(dead, 0, _bias(context, operator, source[0], len(weights)))
     sums = bias - zero * flat.sum(axis=1, dtype=np.int64)
     most = -LIMITS[source[0].type][0]
     largest = np.abs(sums) + most * np.abs(flat.astype(np.int64)).sum(axis=1)
-    if int(largest.max()) >= 1 << 31:
-        raise refused(operator, "its sums may exceed 32 bits")
+    if int(largest.max()) >= (_MOST_LONG if reduces else _MOST):
+        raise refused(operator, f"its sums may exceed {48 if reduces else 32} bits")
+    if int(np.abs(sums).max()) >= _MOST:
+        raise refused(operator, "its biases exceed 32 bits")
     low, high = activation_range(sink[0], operator.options.get("fused_activation_function", 0))
     numbers |= {
         "per_group": len(weights) // groups, "zero": zero, "pads": int(_pads(n)),
         "out_zero": scale_and_zero_point(sink[0])[1], "low": low, "high": high,
     }  # fmt: skip
     used = [_NOTHING if factor.value == 0 else factor for factor in factors]
-    if widths[0] == 2:
+    if reduces:
         used = [reduced(factor) for factor in used]
         if max(factor.exponent for factor in used) > _MOST_EXPONENT:
             raise refused(operator, "its output is far finer than its input and weights")
@@ -180,14 +189,25 @@ def _weighted(context: Context, read: _Sum, numbers: dict[str, int], groups: int
         label=kernel.name,
         largest=int(largest.max()),
         widths=widths,
+        reduced=reduces,
     )
 
 
-def _bias(context: Context, operator: Operator, filters: int) -> NDArray[np.int64]:
+def _sums_have_32_bits(context: Context, operator: Operator) -> bool:
+    """Whether TFLM adds products of 16-bit activations up in as many bits as biases have: in 32."""
+    tensor = context.model.input(operator, 2)
+    if tensor is None:
+        return bool(operator.options.get("quantized_bias_type", 0) == _INT32)
+    return tensor.type == "int32"
+
+
+def _bias(context: Context, operator: Operator, source: Tensor, filters: int) -> NDArray[np.int64]:
     tensor = context.model.input(operator, 2)
     if tensor is None:
         return np.zeros(filters, np.int64)
-    kinds = {"int32": "<i4", "int64": "<i8"}
+    kinds = {"int32": "<i4"}
+    if source.type == "int16":  # depthwise kernels would read others as if they were these
+        kinds = {"int64": "<i8"} | (kinds if operator.name != "DEPTHWISE_CONV_2D" else {})
     if tensor.data is None or tensor.type not in kinds or tensor.elements != filters:
         raise refused(operator, f"its bias is {tensor.type} of shape {tensor.shape}")
     return np.frombuffer(tensor.data, kinds[tensor.type], filters).astype(np.int64)
