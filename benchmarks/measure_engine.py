@@ -40,6 +40,8 @@ from autotiny.runtimes.c.reading import read_program
 TABLES = Path(__file__).parents[1] / "autotiny" / "runtimes" / "c" / "costs"
 _RIDGE = 0.003
 _WIDE = LayerPrecision(activation_bits=16)
+#: Share of layers of 16-bit activations whose sums get 64 bits, as those of many inputs do.
+LONG = 0.3
 KINDS = {"int8": range(-127, 128), "int4": range(-7, 8), "table": (-90, -40, 0, 13, 60)}
 
 
@@ -97,6 +99,8 @@ def random_program(rng):
             drawn = np.where(rng.random(weights.shape) < rng.uniform(0.3, 0.9), 0, drawn)
         arrays = {**steps[place].arrays, "weights": drawn.astype(np.int8)}
         steps[place] = replace(steps[place], arrays=arrays)
+        if steps[place].reduced and rng.random() < LONG:
+            steps[place] = replace(steps[place], largest=1 << 31)
         wanted[place] = name
     return encode_weights(replace(program, steps=tuple(steps)), wanted)
 

@@ -26,6 +26,7 @@ from autotiny.study.space import SearchSpace
 from autotiny.tasks._base import Split, Task
 
 C2, C4 = (LayerPrecision(weight_bits=bits, clustered=True) for bits in (2, 4))
+A16 = LayerPrecision(activation_bits=16)
 W4 = LayerPrecision(weight_bits=4)
 SPACES = {
     "mlp": {"units": [40, 24]},
@@ -46,7 +47,7 @@ def task():
     return Task("blobs", train, validation, poisoned(validation), ("a", "b", "c"))
 
 
-def make_pipeline(task, family, base, sensitivity=(), spending=None):
+def make_pipeline(task, family, base, sensitivity=(), spending=None, runtime="tflm"):
     space = SearchSpace(family=family, base=base, training=BaseTraining(epochs=3, patience=3))
     model = train_base_model(
         task,
@@ -57,7 +58,7 @@ def make_pipeline(task, family, base, sensitivity=(), spending=None):
     )
     spending = spending or Spending(Target())
     return Pipeline(
-        task, model, sensitivity, get_runtime("tflm"), spending, seed=0, batch_size=16
+        task, model, sensitivity, get_runtime(runtime), spending, seed=0, batch_size=16
     ), model
 
 
@@ -131,6 +132,19 @@ def test_no_trained_candidate_takes_more_than_predicted(task, family, kernels):
             )
         )
         check_bound(prepared, pipeline.finish(prepared, seed=1))
+
+
+def test_compiled_c_takes_16_bit_activations_of_many_inputs():
+    """Before training, too: weights are then as large as their grid is, and sums leave 32 bits."""
+    shape = (32, 40, 1)
+    train, validation = blobs(shape, 3, 96), blobs(shape, 3, 48, seed=1)
+    task = Task("wide", train, validation, poisoned(validation), ("a", "b", "c"))
+    table = (Sensitivity("dense0", A16, 0.0, -0.5), Sensitivity("dense1", C2, 0.0, 0.3))
+    pipeline, _ = make_pipeline(task, "mlp", {"units": [6, 900]}, table, runtime="c")
+    prepared = pipeline.prepare(candidate(precision_tolerance=0.01, epochs=1))
+    assert prepared.plan == {"dense0": A16, "dense1": C2}
+    scored = pipeline.finish(prepared, seed=1)
+    assert scored.artifact.footprint.flash_bytes <= prepared.artifact.footprint.flash_bytes
 
 
 def test_a_candidate_at_the_edge_of_the_budget_ends_within_it(task):

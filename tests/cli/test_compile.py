@@ -5,7 +5,13 @@ import shutil
 import subprocess
 
 import pytest
+from helpers_networks import random_samples, random_weights
 from helpers_tflite import ModelBuilder, small_cnn
+
+from autotiny.lowering import activation_ranges, lower
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.families import build_network
+from autotiny.networks.precision import LayerPrecision
 
 
 @pytest.fixture
@@ -51,6 +57,35 @@ def test_every_core_gives_the_same_bits(model, cli, core):
     facts = json.loads(out)
     assert facts["core"] == core
     assert facts["proved"][-1] == f"2 inputs on the emulated {core}"
+
+
+@pytest.fixture
+def wide_model(folder):
+    """A model with 16-bit activations in some layers."""
+    network = build_network("ds_cnn", {"filters": 6, "blocks": 1}, (9, 8, 1), 4)
+    network, weights = fold_batch_norm(network, random_weights(network))
+    layers = network.weight_layers[1:]
+    plan = {layer.name: LayerPrecision(activation_bits=16) for layer in layers}
+    ranges = activation_ranges(network, weights, random_samples(network, 8))
+    (folder / "wide.tflite").write_bytes(lower(network, weights, plan, ranges))
+    return folder
+
+
+@pytest.mark.parametrize("optimise", ["size", "speed"])
+def test_16_bit_activations_between_8_bit_ones(wide_model, cli, optimise):
+    options = ("--out", "engine", "--optimise", optimise, "--core", "rv32imc")
+    code, _, err = cli("compile", "wide.tflite", *options)
+    assert (code, err) == (0, "")
+    facts = json.loads((wide_model / "engine" / "manifest.json").read_text())
+    assert facts["proved"] == ["64 inputs on this computer", "2 inputs on the emulated rv32imc"]
+    header = (wide_model / "engine" / "src" / "model.h").read_text()
+    assert "extern int16_t model_work[MODEL_WORK_BYTES / 2];" in header
+    readme = (wide_model / "engine" / "README.md").read_text()
+    assert "write the input to `(int8_t *)model_work + MODEL_INPUT_OFFSET`" in readme
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-Isrc"]
+    command = ["cc", *flags, "src/model.c", "test/selftest.c", "-o", "selftest"]
+    subprocess.run(command, cwd=wide_model / "engine", check=True)
+    subprocess.run(["./selftest"], cwd=wide_model / "engine", check=True)
 
 
 def test_a_model_too_large_for_an_avr_is_one_sentence(model, cli):

@@ -37,7 +37,15 @@ def encode_weights(program: Program, wanted: Mapping[int, str] | None = None) ->
         for place, step in enumerate(program.steps)
         if "weights" in step.arrays
     }
-    chosen = _cheapest(options)
+    chosen: dict[int, tuple[str, Encoded]] = {}
+    for widths in {program.steps[place].widths for place in options}:  # functions of their own
+        chosen |= _cheapest(
+            {
+                place: found
+                for place, found in options.items()
+                if program.steps[place].widths == widths
+            }
+        )
     for place, name in (wanted or {}).items():
         if place not in options:
             raise InputError(f"Step {place} has no weights to store as {name}.")

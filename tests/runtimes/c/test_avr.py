@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers_networks import random_samples, random_weights
 
 from autotiny.networks.families import build_network
+from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes.c.codegen import generate
 from autotiny.runtimes.c.encoding import encode_weights
 from autotiny.runtimes.c.reading import read_program
@@ -40,7 +42,7 @@ int main(void) {
   UCSR0B = 1 << TXEN0;
   TIMSK1 = 1 << TOIE1;
   for (uint8_t i = 0; i < COUNT; ++i) {
-    memcpy_P(model_work + MODEL_INPUT_OFFSET, inputs[i], MODEL_INPUT_BYTES);
+    memcpy_P((int8_t *)model_work + MODEL_INPUT_OFFSET, inputs[i], MODEL_INPUT_BYTES);
     overflows = 0;
     TCNT1 = 0;
     TCCR1B = 1 << CS10;
@@ -50,7 +52,8 @@ int main(void) {
     cli();
     TCCR1B = 0;
     const int32_t cycles = (int32_t)overflows * 65536L + rest;
-    for (int j = 0; j < MODEL_OUTPUT_BYTES; ++j) number(model_work[MODEL_OUTPUT_OFFSET + j]);
+    const int8_t *output = (const int8_t *)model_work + MODEL_OUTPUT_OFFSET;
+    for (int j = 0; j < MODEL_OUTPUT_BYTES; ++j) number(output[j]);
     number(cycles);
     put('\\r');
     put('\\n');
@@ -73,16 +76,21 @@ def avr():
             pytest.skip(f"{tool} is not installed")
 
 
-def program_of(engine, encoded):
+def program_of(engine, form):
     network = build_network("cnn", {"filters": (5, 8, 10), "strides": (1, 2, 1)}, (8, 8, 1), 10)
-    model = engine.lowered(network, random_weights(network), random_samples(network, 8))
+    names = [layer.name for layer in network.weight_layers[1:] if form in ("wide", "long")]
+    plan = dict.fromkeys(names, LayerPrecision(activation_bits=16))
+    model = engine.lowered(network, random_weights(network), random_samples(network, 8), plan)
     program = read_program(model)
-    return model, encode_weights(program) if encoded else program
+    if form == "long":  # sums have 64 bits, as those of many inputs
+        steps = [replace(s, largest=1 << 31) if s.reduced else s for s in program.steps]
+        program = replace(program, steps=tuple(steps))
+    return model, program if form == "dense" else encode_weights(program)
 
 
-@pytest.mark.parametrize("encoded", [True, False])
-def test_same_bits_on_an_atmega328p(avr, engine, tmp_path, encoded):
-    model, program = program_of(engine, encoded)
+@pytest.mark.parametrize("form", ["encoded", "dense", "wide", "long"])
+def test_same_bits_on_an_atmega328p(avr, engine, tmp_path, form):
+    model, program = program_of(engine, form)
     source = generate(program)
     x = engine.inputs(model, COUNT)
     rows = ", ".join("{" + ", ".join(map(str, row.ravel().tolist())) + "}" for row in x)

@@ -23,8 +23,7 @@ def code_features(groups: Sequence[Group]) -> Features:
         found[f"{kernel} fields"] += len(group.fields)
         if group.shared:
             found[f"{kernel} shared"] += 1
-        if group.is_wide:
-            found[f"{kernel} wide"] += 1
+        found.update(f"{kernel} {bits}" for bits in _bits(group))
         if kernel == "weighted":
             found.update(_weighted_forms(group))
         if kernel in ("copy", "pad"):  # a library's function, once
@@ -78,8 +77,8 @@ def work_features(groups: Sequence[Group]) -> Features:
         for _, step in group.steps:
             for name, amount in count(group, step).items():
                 found[f"{group.kernel} {name}"] += amount
-                if group.is_wide and " " not in name:
-                    found[f"{group.kernel} {name} wide"] += amount
+                for bits in _bits(group) if " " not in name else ():
+                    found[f"{group.kernel} {name} {bits}"] += amount
             found[f"{group.kernel} calls"] += 1
     return found
 
@@ -129,12 +128,18 @@ def stack_forms(groups: Sequence[Group]) -> set[str]:
     """Return the forms of functions of which the deepest decides the stack."""
     found = set()
     for group in groups:
-        forms = [group.kernel, *(["wide"] if group.is_wide else [])]
+        forms = [group.kernel, *_bits(group)]
         if group.kernel == "weighted":
             row = group.constants.get("out_h") == group.constants.get("out_w") == 1
             forms += [group.encoding, *_loop_forms(group), *(["row"] if row else [])]
         found.add(" ".join(forms))
     return found
+
+
+def _bits(group: Group) -> list[str]:
+    """Return whether values take more than 8 bits, and sums more than 32."""
+    there = {"wide": group.is_wide, "long": group.is_long}
+    return [name for name, is_there in there.items() if is_there]
 
 
 def _pool(group: Group, step: Step) -> Mapping[str, float]:
