@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotiny.networks.families import build_network
+from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes.c.codegen import Optimise, generate
 from autotiny.runtimes.c.host import WARNINGS
 from autotiny.runtimes.c.reading import read_program
@@ -20,6 +21,8 @@ from autotiny.study.space_files import parse_space, read_space, space_names
 OPTIMISE = Optimise.__args__
 SHAPES = {"mlp": (13,), "autoencoder": (13,), "cnn1d": (40, 1, 3), "tcn": (40, 1, 3)}
 IMAGE = (16, 16, 2)
+FIVE = ("mlp", "cnn", "ds_cnn", "resnet", "mobilenet_v2")
+WIDE = LayerPrecision(activation_bits=16)
 PUBLISHED = (
     "mlperf_ad01_int8", "mlperf_kws_ref_model", "mlperf_pretrainedResnet_quant",
     "mlperf_vww_96_int8",
@@ -34,12 +37,13 @@ def test_any_network(engine, compiler, network, optimise):
     engine.same_bits(model, generate(program, optimise=optimise), compiler)
 
 
-def of_family(engine, name):
-    """Return the int8 model of a space's base network, with random weights."""
+def of_family(engine, name, wide=False):
+    """Return the model of a space's base network, with random weights, in 8 or 16 bits."""
     space = parse_space(read_space(name), name)
     shape = SHAPES.get(name, IMAGE)
     network = build_network(space.family, space.base, shape, 13 if name == "autoencoder" else 4)
-    return engine.lowered(network, random_weights(network), random_samples(network, 8))
+    plan = {layer.name: WIDE for layer in network.weight_layers if wide}
+    return engine.lowered(network, random_weights(network), random_samples(network, 8), plan)
 
 
 @pytest.mark.parametrize("name", space_names())
@@ -110,8 +114,8 @@ def test_gcc_for_arm_takes_it_without_a_warning(engine, tmp_path, core, optimise
             pytest.fail("there is no arm-none-eabi-gcc and AUTOTINY_REQUIRE_TOOLCHAIN=1")
         pytest.skip("there is no arm-none-eabi-gcc")
     flags = (f"-mcpu={core}", "-mthumb", *(["-mfloat-abi=hard"] if core == "cortex-m55" else []))
-    for name in ("mlp", "cnn", "ds_cnn", "resnet", "mobilenet_v2"):
-        model = of_family(engine, name)
+    for name, wide in (*((name, False) for name in FIVE), ("mobilenet_v2", True), ("mlp", True)):
+        model = of_family(engine, name, wide)
         source = generate(read_program(model), optimise=optimise)
         (tmp_path / "model.h").write_text(source.header)
         (tmp_path / "model.c").write_text(source.code)
