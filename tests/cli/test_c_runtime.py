@@ -6,6 +6,9 @@ import subprocess
 
 import pytest
 
+from autotiny.compression.sensitivity import Sensitivity
+from autotiny.networks.precision import LayerPrecision
+
 SEARCH = (
     "search", "--runtime", "c", "--flash", "8KB", "--ram", "2KB", "--trials", "5",
     "--set", "training.epochs=6", "--set", "epochs=6",
@@ -94,3 +97,34 @@ def test_a_trial_shows_how_its_weights_are_stored(there, cli):
     assert code == 0
     assert "C functions" in out
     assert "activations" in out
+
+
+def gains_by_16_bits(network, weights, ranges, options, *rest, **named):
+    """Stand for sensitivities in which the first layer's 16 bits pay for few bits elsewhere."""
+    rows = []
+    for place, (layer, precisions) in enumerate(options.items()):
+        for precision in precisions:
+            wide = precision == LayerPrecision(activation_bits=16)
+            cost = -2.0 if wide and place == 0 else 0.5
+            rows.append(Sensitivity(layer, precision, 0.0, cost))
+    return tuple(rows)
+
+
+def test_16_bit_layers_from_search_to_a_proved_engine(folder, cli, monkeypatch):
+    monkeypatch.setattr("autotiny.study.once.measure_sensitivity", gains_by_16_bits)
+    space = ("--space", "mlp", "--set", "base.units=[48,300]", "--set", "precision_tolerance=0.1")
+    epochs = ("--set", "training.epochs=3", "--set", "epochs=2")
+    search = ("search", "--runtime", "c", "--flash", "60KB", "--ram", "8KB", "--trials", 2)
+    code, _, err = cli(*search, *space, *epochs, "--study", "wide")
+    assert code == 0, err
+    code, out, _ = cli("show", "wide", "--trial", 0, "--format", "json")
+    assert "w8a16" in json.loads(out)["plan"].values()
+    assert cli("export", "wide", "--trial", 0, "--out", "fw")[0] == 0
+    engine = json.loads((folder / "fw" / "manifest.json").read_text())["engine"]
+    assert engine["proved"]
+    source = next((folder / "fw" / "engine" / "src").glob("*.c"))
+    assert "scaled_wide" in source.read_text()
+    budget = ("--flash", "300KB", "--ram", "64KB")
+    code, out, _ = cli("front", "wide", "--runtime", "tflm", *budget, "--format", "json")
+    assert code == 0
+    assert {member["trial"] for member in json.loads(out)} <= {0, 1}
