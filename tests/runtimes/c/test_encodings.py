@@ -41,6 +41,14 @@ def test_weights_come_back(name, weights):
     np.testing.assert_array_equal(ENCODINGS[name].decode(encoded, weights.shape), weights)
 
 
+def test_codes_of_seven_bits_and_a_table_of_no_more_values_than_there_are():
+    weights = np.tile(np.arange(-50, 50, dtype=np.int8), (4, 3))
+    encoded = ENCODINGS["table"].encode(weights)
+    assert encoded.numbers["bits"] == 7
+    assert encoded.nbytes == 4 * 300 * 7 // 8 + 100
+    assert ENCODINGS["table"].encode(np.tile(np.arange(-65, 65, dtype=np.int8), (4, 3))) is None
+
+
 def few_values(program, keep, zeros, seed):
     """Return the program with weights that every encoding can store."""
     rng = np.random.default_rng(seed)
@@ -62,6 +70,17 @@ def few_values(program, keep, zeros, seed):
     optimise=st.sampled_from(get_args(Optimise)),
 )  # fmt: skip
 def test_kernels_read_every_encoding(engine, compiler, name, network, seed, keep, optimise):
+    hold_alike(engine, compiler, name, network, seed, keep, optimise)
+
+
+@settings(max_examples=5, deadline=None)
+@given(network=networks(max_layers=3), count=st.integers(65, 128))
+def test_kernels_read_codes_of_seven_bits(engine, compiler, network, count):
+    hold_alike(engine, compiler, "table", network, 0, list(range(-60, count - 60)), "size")
+
+
+def hold_alike(engine, compiler, name, network, seed, keep, optimise):
+    """Hold encoded weights against the same ones as bytes, in compiled code."""
     model = engine.lowered(network, random_weights(network), random_samples(network, 8))
     dense_one = few_values(read_program(model), keep, 0.4, seed)
     places = encodings_of(dense_one)

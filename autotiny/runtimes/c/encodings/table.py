@@ -1,4 +1,4 @@
-"""Weights of few different values: a code of 1 to 6 bits each, and the table of the values.
+"""Weights of few different values: a code of 1 to 7 bits each, and the table of the values.
 
 Deep Compression's weight sharing (Han, Mao and Dally 2016), as look-up tables of TFLM store it.
 """
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from autotiny.runtimes.c.encodings._base import Encoded, Weights
 
-_MOST_BITS = 6
+_MOST_BITS = 7
 
 
 class Table:
@@ -17,7 +17,7 @@ class Table:
     name = "table"
 
     def encode(self, weights: Weights) -> Encoded | None:
-        """Return the weights if six bits number their values, with the smaller table."""
+        """Return the weights if seven bits number their values, with the smaller table."""
         whole = self._shared(weights)
         each = self._by_filter(weights)
         found = [encoded for encoded in (whole, each) if encoded is not None]
@@ -29,16 +29,17 @@ class Table:
         if bits > _MOST_BITS:
             return None
         codes = np.searchsorted(values, weights.ravel())
-        return _encoded(codes, np.pad(values, (0, 2**bits - len(values))), bits, 0)
+        return _encoded(codes, values, bits, 0)
 
     def _by_filter(self, weights: Weights) -> Encoded | None:
         values = [np.unique(row) for row in weights]
-        bits = _bits(max(len(row) for row in values))
+        most = max(len(row) for row in values)
+        bits = _bits(most)
         if bits > _MOST_BITS:
             return None
         codes = [np.searchsorted(v, row) for v, row in zip(values, weights, strict=True)]
-        table = np.concatenate([np.pad(v, (0, 2**bits - len(v))) for v in values])
-        return _encoded(np.concatenate(codes), table, bits, 2**bits)
+        table = np.concatenate([np.pad(v, (0, most - len(v))) for v in values])
+        return _encoded(np.concatenate(codes), table, bits, most)
 
     def decode(self, encoded: Encoded, shape: tuple[int, ...]) -> Weights:
         """Return the weights again."""
