@@ -33,7 +33,7 @@ def compiled(data, core, optimise):
     """Return flash, RAM and instructions of a model as C code."""
     program = read_program(data)
     if optimise == "size":
-        program = encode_weights(program)
+        program = encode_weights(program, core=core.name)
     source = generate(program, optimise=optimise)
     linked = compile_for(source, core, optimise)
     x = np.zeros((1, program.sizes[program.input.slot]), np.int8)

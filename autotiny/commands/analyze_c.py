@@ -20,7 +20,7 @@ def analyze_steps(path: Path, limits: Limits, plot: Path | None, output: str) ->
     data = read_model_file(path)
     from autotiny.runtimes.c.layers import steps_of
 
-    steps = steps_of(data)
+    steps = steps_of(data, target.core)
     footprint = runtime.footprint(data, target, **limits.application())
     lacks = lacking(budget, footprint)
     if output != "table":

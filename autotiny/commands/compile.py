@@ -33,7 +33,7 @@ def compile_model(
     """Write a model as C code and prove it; return the exit code."""
     from autotiny.export._manifest import ENGINE_FORMAT
     from autotiny.export.folder import check_replaceable, new_folder, write_files
-    from autotiny.runtimes.c.codegen import Optimise
+    from autotiny.runtimes._base import Optimise
     from autotiny.runtimes.c.engine import build_engine, checked_core, checked_name
 
     optimise, name = options.optimise, checked_name(options.name)

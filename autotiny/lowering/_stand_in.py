@@ -66,9 +66,12 @@ def stand_in(
         span = _span(inputs[0])
         largest = 254 * (top - low) / span * (1 + position / 64)
         name = f"{layer.name}/kernel"
-        axis = None if isinstance(layer, Dense) else layer.channel_axis % len(shapes[name])
+        axis = layer.channel_axis % len(shapes[name])
         precision = plan.get(layer.name, INT8)
-        steps = _steps(shapes[name], axis, precision, zeros.get(name, 0), position)
+        one_scale = precision.clustered or isinstance(layer, Dense)
+        steps = _steps(
+            shapes[name], axis, precision, zeros.get(name, 0), position, one_scale=one_scale
+        )
         weights[name] = (steps * np.float32(largest)).astype(np.float32)
         channels = shapes[f"{layer.name}/bias"][0]
         step = span / 255 * largest / 127
@@ -82,26 +85,33 @@ def _span(limits: tuple[float, float]) -> float:
 
 
 def _steps(
-    shape: Shape, axis: int | None, precision: LayerPrecision, zeros: int, position: int
+    shape: Shape,
+    axis: int,
+    precision: LayerPrecision,
+    zeros: int,
+    position: int,
+    *,
+    one_scale: bool,
 ) -> NDArray[np.float64]:
     """Return a kernel in units of its largest magnitude.
 
     Args:
         shape: Of the kernel.
-        axis: Of its output channels; None where all share one scale.
+        axis: Of its output channels. Each of them takes as many values as it can: a channel may
+            have a look-up table of its own, whatever the scales are.
         precision: Its grid.
         zeros: How many weights are zero.
         position: Of the layer; another one gives other values.
+        one_scale: Whether all channels share a scale.
     """
-    if precision.clustered:
-        axis = None
-    channels = 1 if axis is None else shape[axis]
+    channels = shape[axis]
     size = math.prod(shape) // channels
     values = _grid(precision, zeros > 0, position)
     grid = values[(np.arange(channels * size) + position) % len(values)].reshape(channels, size)
-    # Each channel reaches the end of its grid, so that its scale maps values to themselves.
+    # Each scale's channels reach the end of the grid, so that it maps values to themselves.
     lowest = values[0] if precision.clustered else -1.0
-    grid[:, 0] = np.where((np.arange(channels) + position) % 2, lowest, values[0])
+    ends = slice(0, 1) if one_scale else slice(0, channels)
+    grid[ends, 0] = np.where((np.arange(channels) + position) % 2, lowest, values[0])[ends]
     # The zeros lie in the last channels: those before have as many distinct values as can be.
     order = np.arange(channels * size).reshape(channels, size)
     order = np.concatenate([order[:, 0], order[:, 1:].ravel()])
@@ -112,8 +122,6 @@ def _steps(
     grid.ravel()[free] = np.where(bits, values[0], values[-1])
     start = max(0, grid.size - zeros - (position if zeros else 0))
     grid.ravel()[order[start : start + zeros]] = 0.0
-    if axis is None:
-        return grid.reshape(shape)
     rest = [length for place, length in enumerate(shape) if place != axis]
     return np.moveaxis(grid.reshape(channels, *rest), 0, axis)
 

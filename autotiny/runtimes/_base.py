@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KernelSet = Literal["reference", "cmsis-nn"]
 #: How firmware is built: without log strings and assertions, or with them.
 Flavour = Literal["stripped", "plain"]
+#: What compiled C is made for; see ``codegen.generate``.
+Optimise = Literal["size", "balanced", "speed"]
 #: How a figure came to be, best first: measured, from a datasheet, predicted from measurements of
 #: the same thing, estimated from measurements of something like it.
 Origin = Literal["measured", "datasheet", "predicted", "estimated"]
@@ -45,6 +47,7 @@ class Target:
         flavour: How its firmware is built: ``stripped`` (``-DNDEBUG
             -DTF_LITE_STRIP_ERROR_STRINGS``) or ``plain`` (with log strings and assertions, as
             Arduino and most IDE projects build it).
+        optimise: What compiled C is made for; the interpreter has one form only.
     """
 
     name: str = "generic"
@@ -59,6 +62,7 @@ class Target:
     active_ma: float | None = None
     supply_v: float | None = None
     flavour: Flavour = "stripped"
+    optimise: Optimise = "size"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jinja2
 import numpy as np
 
+from autotiny.runtimes._base import Optimise
 from autotiny.runtimes.c.fixed_point import LIMITS
 from autotiny.runtimes.c.groups import Group, groups_of, numbers_of
 from autotiny.runtimes.c.kernels import KERNELS
@@ -17,7 +18,6 @@ from autotiny.runtimes.c.memory import Plan, plan_memory
 from autotiny.runtimes.c.program import Integers, Program, Step
 from autotiny.runtimes.c.speed import for_speed
 
-Optimise = Literal["size", "balanced", "speed"]
 _KERNELS = Path(__file__).parent / "kernels"
 _TEMPLATES = Path(__file__).parent / "templates"
 _PER_LINE = 16

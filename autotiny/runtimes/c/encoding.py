@@ -8,12 +8,21 @@ from itertools import combinations
 import numpy as np
 
 from autotiny.errors import InputError
+from autotiny.runtimes._base import Optimise
+from autotiny.runtimes.c.costs.predict import predict_costs
 from autotiny.runtimes.c.encodings import ENCODINGS, Encoded
+from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.program import Program, Step
 from autotiny.runtimes.c.reading import read_program
+from autotiny.runtimes.c.speed import for_speed
+
+#: By the place of a step: how its weights are stored.
+Choice = dict[int, tuple[str, Encoded]]
 
 #: Bytes of a function that reads weights of an encoding, where another one is there already: the
-#: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size.
+#: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size. Choices that are so close by these
+#: are compared by what is predicted for the core itself.
+_CLOSE = 600
 FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290, "huffman": 330}
 
 #: The encoding that takes far more instructions, and the share of bytes that it must save.
@@ -22,30 +31,41 @@ _SLOW, _WORTH = "huffman", 0.05
 _MOST_READINGS = 4
 
 
-def encode_weights(program: Program, wanted: Mapping[int, str] | None = None) -> Program:
+def encode_weights(
+    program: Program,
+    wanted: Mapping[int, str] | None = None,
+    *,
+    core: str = "cortex-m4",
+    any_values: bool = False,
+) -> Program:
     """Return the program with its weights stored as it takes the least flash.
 
     Args:
         program: With dense weights.
         wanted: Encoding by the place of a step, instead of a choice.
+        core: Whose code is predicted.
+        any_values: Leave out what depends on how often which value occurs: a prefix code.
 
     Raises:
         InputError: If weights cannot be stored as asked.
     """
+    names = tuple(name for name in ENCODINGS if not (any_values and name == _SLOW))
     options = {
-        place: _options(step, tuple(ENCODINGS))
+        place: _options(step, names)
         for place, step in enumerate(program.steps)
         if "weights" in step.arrays
     }
-    chosen: dict[int, tuple[str, Encoded]] = {}
-    for widths in {program.steps[place].widths for place in options}:  # functions of their own
-        chosen |= _cheapest(
-            {
-                place: found
-                for place, found in options.items()
-                if program.steps[place].widths == widths
-            }
-        )
+    every = []
+    for widths in sorted({program.steps[place].widths for place in options}):
+        mine = {p: found for p, found in options.items() if program.steps[p].widths == widths}
+        every.append(_choices(mine))  # they have functions of their own
+    chosen: Choice = {}
+    for choices in every:
+        chosen |= choices[0]
+    for choices in every:
+        if len(choices) > 1:
+            both = [chosen | choice for choice in choices]
+            chosen = min(both, key=lambda choice: _flash_bytes(_with(program, choice), core))
     for place, name in (wanted or {}).items():
         if place not in options:
             raise InputError(f"Step {place} has no weights to store as {name}.")
@@ -53,27 +73,35 @@ def encode_weights(program: Program, wanted: Mapping[int, str] | None = None) ->
         if found is None:
             raise InputError(f"The weights of step {place} cannot be stored as {name}.")
         chosen[place] = (name, found)
-    steps = list(program.steps)
-    for place, (name, encoded) in chosen.items():
-        steps[place] = _stored(steps[place], name, encoded)
-    return replace(program, steps=tuple(steps))
+    return _with(program, chosen)
 
 
 @lru_cache(maxsize=4)
-def stored_program(data: bytes) -> Program:
-    """Return a model's program with its weights stored: packing and sizing ask for the same.
+def stored_program(
+    data: bytes, core: str, optimise: Optimise = "size", *, any_values: bool = False
+) -> Program:
+    """Return a model's program as it is compiled: packing and sizing ask for the same.
+
+    Args:
+        data: A .tflite file.
+        core: What it will run on.
+        optimise: What for. Decoding takes instructions: only the smallest form does it.
+        any_values: As for :func:`encode_weights`.
 
     Raises:
         InputError: If the file is no sound model.
         UnsupportedModelError: If the runtime cannot run it.
     """
-    return encode_weights(read_program(data))
+    program = read_program(data)
+    if optimise == "size":
+        return encode_weights(program, core=core, any_values=any_values)
+    return for_speed(program, own=optimise == "speed")
 
 
 def encodings_of(program: Program) -> dict[int, str]:
     """Return the encoding of each step that has weights, by its place."""
     return {
-        place: step.variant or "int8"
+        place: step.variant if step.variant in ENCODINGS else "int8"
         for place, step in enumerate(program.steps)
         if "weights" in step.arrays
     }
@@ -92,27 +120,25 @@ def _readings(step: Step) -> int:
     return step.numbers["out_h"] * step.numbers["out_w"]
 
 
-def _cheapest(options: Mapping[int, Mapping[str, Encoded]]) -> dict[int, tuple[str, Encoded]]:
-    """Return the best encoding of each step: of all sets of functions, the cheapest in all.
+def _choices(options: Mapping[int, Mapping[str, Encoded]]) -> list[Choice]:
+    """Return choices of an encoding for each step, the cheapest first and what is close to it.
 
     A prefix code is read bit by bit, at several times the instructions of anything else: it must
     save its share, and is for weights that are not read at every place of a plane.
     """
     names = sorted({name for found in options.values() for name in found})
-    best, size = _of_functions(options, names)
-    if any(name == _SLOW for name, _ in best.values()):
-        others, more = _of_functions(options, [name for name in names if name != _SLOW])
-        if size > (1 - _WORTH) * more:
-            return others
-    return best
+    ranked = _of_functions(options, [name for name in names if name != _SLOW])
+    if _SLOW in names:
+        most = (1 - _WORTH) * ranked[0][0] if ranked else float("inf")
+        ranked = [found for found in _of_functions(options, names) if found[0] <= most] or ranked
+    return [choice for size, choice in ranked if size <= ranked[0][0] + _CLOSE]
 
 
 def _of_functions(
     options: Mapping[int, Mapping[str, Encoded]], names: Sequence[str]
-) -> tuple[dict[int, tuple[str, Encoded]], int]:
-    """Return the cheapest choice among encodings, and its bytes."""
-    best: dict[int, tuple[str, Encoded]] = {}
-    least = 1 << 62
+) -> list[tuple[int, Choice]]:
+    """Return every choice that a set of functions makes and its bytes, the cheapest first."""
+    every: dict[tuple[str, ...], tuple[int, Choice]] = {}
     for count in range(1, len(names) + 1):
         for functions in combinations(names, count):
             chosen = {place: _smallest(found, functions) for place, found in options.items()}
@@ -122,9 +148,21 @@ def _of_functions(
             used = {name for name, _ in picks.values()}
             size = sum(encoded.nbytes for _, encoded in picks.values())
             size += sum(FUNCTION_BYTES[name] for name in used)
-            if size < least:
-                least, best = size, picks
-    return best, least
+            every.setdefault(tuple(name for name, _ in picks.values()), (size, picks))
+    return sorted(every.values(), key=lambda found: found[0])
+
+
+def _flash_bytes(program: Program, core: str) -> int:
+    groups = groups_of(program)
+    return constant_bytes(groups) + predict_costs(groups, core).code_bytes
+
+
+def _with(program: Program, choice: Choice) -> Program:
+    """Return the program with its weights stored as chosen."""
+    steps = list(program.steps)
+    for place, (name, encoded) in choice.items():
+        steps[place] = _stored(steps[place], name, encoded)
+    return replace(program, steps=tuple(steps))
 
 
 def _smallest(found: Mapping[str, Encoded], functions: Sequence[str]) -> tuple[str, Encoded] | None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError, InputError, UnsupportedModelError
-from autotiny.runtimes.c.codegen import Optimise, Source, Stack, generate, with_stack
+from autotiny.runtimes._base import Optimise
+from autotiny.runtimes.c.codegen import Source, Stack, generate, with_stack
 from autotiny.runtimes.c.costs.predict import predict_costs
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
 from autotiny.runtimes.c.groups import constant_bytes, groups_of, largest_array_bytes
@@ -133,7 +134,7 @@ def build_engine(
     """
     program = read_program(data)
     if optimise == "size":  # decoding takes instructions
-        program = encode_weights(program)
+        program = encode_weights(program, core=core.name)
     source = generate(program, name, optimise=optimise, told=(f"From {_plain(title)}.",))
     _require_room(source, core)
     inputs = _samples(program, seed)

@@ -32,14 +32,14 @@ class StepFacts:
     in_place: bool
 
 
-def steps_of(data: bytes) -> tuple[StepFacts, ...]:
+def steps_of(data: bytes, core: str) -> tuple[StepFacts, ...]:
     """Return what each step of a model takes, in order of execution.
 
     Raises:
         InputError: If the file is no sound model.
         UnsupportedModelError: If the runtime cannot run it.
     """
-    program = stored_program(data)
+    program = stored_program(data, core)
     plan = plan_memory(program)
 
     def overlaps(step: Step) -> bool:

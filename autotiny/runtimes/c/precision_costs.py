@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from autotiny.networks.graph import Network
 from autotiny.networks.layers import DepthwiseConv2D, WeightLayer
 from autotiny.networks.precision import LayerPrecision
-from autotiny.runtimes._base import PrecisionCosts
+from autotiny.runtimes._base import Optimise, PrecisionCosts
 from autotiny.runtimes.c.encoding import FUNCTION_BYTES
 
 #: Sums of 16-bit activations and what changes the bits of activations, as functions; and what the
@@ -17,20 +17,25 @@ _UNIFORM_INT4 = LayerPrecision(weight_bits=4)
 _CLUSTERED = tuple(LayerPrecision(weight_bits=bits, clustered=True) for bits in (4, 3, 2, 1))
 
 
-def precision_costs(network: Network, zeros: Mapping[str, int]) -> PrecisionCosts:
+def precision_costs(
+    network: Network, zeros: Mapping[str, int], optimise: Optimise = "size"
+) -> PrecisionCosts:
     """Return the precisions of every layer.
 
     Every layer may have 16-bit activations, 4-bit weights, and few values by code and table; a
     pruned layer is stored as mask and values where that is smaller. Each way to store weights
-    takes one function.
+    takes one function. Forms that are fast read dense weights and activations of a byte only.
 
     Args:
         network: Layers in order.
         zeros: How many weights of a kernel are zero, by array name.
+        optimise: What the code is made for.
     """
     shapes = network.weight_shapes()
 
     def options(layer: WeightLayer) -> list[LayerPrecision]:
+        if optimise != "size":
+            return []
         # The quantiser has no 4-bit depthwise kernels; a table of 16 values is as small.
         plain = [_WIDE] if isinstance(layer, DepthwiseConv2D) else [_WIDE, _UNIFORM_INT4]
         return [*plain, *_CLUSTERED]

@@ -20,7 +20,7 @@ from autotiny.runtimes.c.costs.predict import predict_costs
 from autotiny.runtimes.c.encoding import encodings_of, stored_program
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.memory import plan_memory
-from autotiny.runtimes.c.program import Program
+from autotiny.runtimes.c.program import Program, Step
 from autotiny.runtimes.tflm import interpreter
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class CRuntime:
         """Return the precisions of every layer and what they cost; see the contract."""
         from autotiny.runtimes.c.precision_costs import precision_costs
 
-        return precision_costs(network, zeros or {})
+        return precision_costs(network, zeros or {}, target.optimise)
 
     def overhead_ram_bytes(self, target: Target) -> int:
         """Return the deepest stack of all that were measured; there is nothing else."""
-        return predict_costs((), target.core).stack_bytes
+        return predict_costs((), target.core, target.optimise).stack_bytes
 
     def pack(
         self,
@@ -87,7 +87,7 @@ class CRuntime:
         No encoding takes RAM here, so the smallest is the best whatever the limit, and what was
         chosen before is never better than what is chosen now.
         """
-        program = stored_program(model)
+        program = stored_program(model, target.core, target.optimise, any_values=any_values)
         chosen = {program.steps[i].label: name for i, name in encodings_of(program).items()}
         for name in encodings or {}:
             if name not in chosen:
@@ -113,9 +113,9 @@ class CRuntime:
             InputError: If the image is no sound TFLite model.
             UnsupportedModelError: If the runtime cannot run it.
         """
-        program = stored_program(image)
+        program = stored_program(image, target.core, target.optimise, any_values=any_values)
         groups = groups_of(program)
-        costs = predict_costs(groups, target.core)
+        costs = predict_costs(groups, target.core, target.optimise, any_values=any_values)
         plan = plan_memory(program)
         stack = self.overhead_ram_bytes(target) if any_values else costs.stack_bytes
         latency = latency_s(costs.instructions, target)
@@ -185,7 +185,13 @@ class CRuntime:
 def _params(program: Program) -> int:
     """Return the number of weights and biases."""
     return sum(
-        step.numbers["filters"] + step.macs // (step.numbers["out_h"] * step.numbers["out_w"])
+        step.arrays["bias"].size + step.macs // _places(step)
         for step in program.steps
-        if step.kernel == "weighted"
+        if "weights" in step.arrays
     )
+
+
+def _places(step: Step) -> int:
+    """Return at how many places the weights are read."""
+    n = step.numbers
+    return n.get("places", n.get("out_h", 1) * n.get("out_w", 1))

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autotiny.runtimes._base import Origin
+from autotiny.runtimes._base import Optimise, Origin
 from autotiny.runtimes.c.costs.features import Features, code_features, stack_forms, work_features
 from autotiny.runtimes.c.groups import Group
 from autotiny.runtimes.c.measure.cores import core_of
@@ -43,7 +43,9 @@ class Costs:
     origin: Origin
 
 
-def predict_costs(groups: Sequence[Group], core: str) -> Costs:
+def predict_costs(
+    groups: Sequence[Group], core: str, optimise: Optimise = "size", *, any_values: bool = False
+) -> Costs:
     """Return what the functions of a program take on a core."""
     table, known = table_of(core)
     more = 0.0 if known else _STAND_IN_ERROR

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autotiny.errors import AutotinyError
-from autotiny.runtimes.c.codegen import Optimise, Source
+from autotiny.runtimes._base import Optimise
+from autotiny.runtimes.c.codegen import Source
 from autotiny.runtimes.c.measure.cores import Core
 
 #: What is installed for measuring.
