@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from autotiny.compression.distillation import Distillation
-from autotiny.compression.sparsity import SparsitySchedule
+from autotiny.compression.sparsity import SCHEDULES, SparsitySchedule
 
 Value = bool | int | float | str
 
@@ -39,7 +39,7 @@ RULES: dict[str, ParameterRule] = {
     "depth": ParameterRule("float", 1.0, 0.0, 1.0),
     "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),
     "pruning_schedule": ParameterRule(
-        "choice", "polynomial", choices=("constant", "polynomial"), needs="sparsity"
+        "choice", "polynomial", choices=tuple(SCHEDULES), needs="sparsity"
     ),
     "pruning_begin": ParameterRule("float", 0.0, 0.0, 0.9, needs="sparsity"),
     "pruning_end": ParameterRule("float", 0.6, 0.05, 1.0, needs="sparsity"),

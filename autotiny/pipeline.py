@@ -25,7 +25,7 @@ from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.depth import BlockCost, shorten
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.compression.sparsity import kept_count, prunable
+from autotiny.compression.sparsity import Pruning, kept_count, prunable
 from autotiny.compression.width import cut
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
@@ -248,7 +248,7 @@ class Pipeline:
             learning_rate=candidate.learning_rate,
             batch_size=self._batch_size,
             seed=seed,
-            sparsity=candidate.sparsity,
+            pruning=Pruning(candidate.sparsity),
             pruned=prepared.pruned,
             distillation=candidate.distillation,
         )
@@ -271,7 +271,7 @@ class Pipeline:
             epochs=prepared.grid_epochs,
             # The grid is entered from a trained model: smaller steps keep it one.
             learning_rate=candidate.learning_rate / 4,
-            sparsity=dataclasses.replace(candidate.sparsity, final=0.0),
+            pruning=Pruning(dataclasses.replace(candidate.sparsity, final=0.0)),
             levels=levels,
             keep_zeros=candidate.sparsity.final > 0,
         )

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from autotiny.compression.clustering import WeightLevels
 from autotiny.compression.distillation import Distillation, distillation_loss
-from autotiny.compression.sparsity import SparsitySchedule, kept_count, prunable
+from autotiny.compression.sparsity import Pruning, prunable
 from autotiny.errors import DivergedError
 from autotiny.networks.graph import Network, Weights
 from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.forward import forward, in_batches, windows
+from autotiny.training.masks import Masks
 from autotiny.training.output_scale import OutputScale
 
 #: Share of the old value that a batch-norm statistic keeps each step.
@@ -37,7 +38,7 @@ class TrainingSettings:
         learning_rate: Adam's peak rate (Kingma and Ba 2015); decays to 0 by a half cosine.
         batch_size: Samples a step.
         seed: Of the order of samples.
-        sparsity: When weights become zero.
+        pruning: When which weights become zero.
         pruned: Kernels that this holds for; None is every prunable one.
         distillation: How much of the loss is the teacher's.
         patience: Epochs without a better validation score before stopping with the best weights;
@@ -51,7 +52,7 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     batch_size: int = 32
     seed: int = 0
-    sparsity: SparsitySchedule = field(default_factory=SparsitySchedule)
+    pruning: Pruning = field(default_factory=Pruning)
     pruned: tuple[str, ...] | None = None
     distillation: Distillation = field(default_factory=Distillation)
     patience: int | None = None
@@ -179,16 +180,17 @@ class _Loop:
         self._vector = tf.Variable(_joined(weights, self._trained))
         self._moments = [tf.Variable(tf.zeros_like(self._vector)) for _ in range(2)]
         self._running = tf.Variable(_joined(weights, self._statistics))
-        pruning = settings.sparsity.final > 0
-        chosen = prunable(network) if settings.pruned is None else settings.pruned
-        self._masked = chosen if pruning or settings.keep_zeros else ()
-        allowed = {name: np.ones(weights[name].shape, np.float32) for name in self._trained}
-        if settings.keep_zeros:
-            allowed |= {n: (weights[n] != 0).astype(np.float32) for n in self._masked}
-        self._allowed = _joined(allowed, self._trained)
-        self._mask = tf.Variable(self._allowed)
         self._total = settings.epochs * steps
-        self._schedule = settings.sparsity.steps(self._total) if self._masked and pruning else None
+        self._masks = Masks(
+            tf,
+            weights,
+            self._trained,
+            prunable(network) if settings.pruned is None else settings.pruned,
+            settings.pruning,
+            self._total,
+            seed=settings.seed,
+            keep_zeros=settings.keep_zeros,
+        )
         self._cut_out = False
         self.epoch = tf.function(self._epoch)
         self._predict = tf.function(self._infer, reduce_retracing=True)
@@ -220,8 +222,8 @@ class _Loop:
 
     def _step(self, x: Any, y: Any, count: Any, teacher: Any, step: Any) -> Any:
         tf = self._tf
-        if self._schedule is not None:
-            self._prune(step)
+        if self._masks:
+            self._masks.update(step, self._arrays(), lambda: self._gradients(x, y, count))
         with tf.GradientTape() as tape:
             outputs, statistics = forward(
                 self._network, self._effective(), x, training=True, cut_out=self._cut_out
@@ -231,9 +233,22 @@ class _Loop:
         if statistics:
             batch = tf.concat([statistics[name] for name in self._statistics], 0)
             self._running.assign(self._running * MOMENTUM + batch * (1 - MOMENTUM))
-        if self._masked:
-            self._vector.assign(self._vector * self._mask)
+        if self._masks:
+            self._vector.assign(self._masks.applied(self._vector))
         return loss
+
+    def _gradients(self, x: Any, y: Any, count: Any) -> dict[str, Any]:
+        """Return the gradient of a batch's own loss by every array."""
+        arrays = self._arrays()
+        with self._tf.GradientTape() as tape:
+            tape.watch(arrays)
+            outputs, _ = forward(self._network, arrays, x, training=True, cut_out=self._cut_out)
+            losses = self._kind.loss(self._tf, outputs, y)
+            loss = self._tf.reduce_mean(losses if count is None else losses * count)
+        found: dict[str, Any] = tape.gradient(
+            loss, arrays, unconnected_gradients=self._tf.UnconnectedGradients.ZERO
+        )
+        return found
 
     def _loss(self, outputs: Any, y: Any, count: Any, teacher: Any) -> Any:
         """Return the mean loss of a batch."""
@@ -277,41 +292,6 @@ class _Loop:
             epsilon=_ADAM_EPSILON,
             grad=gradient,
         )
-
-    def _prune(self, step: Any) -> None:
-        """Update the masks when tfmot's schedule says so."""
-        tf = self._tf
-        assert self._schedule is not None
-        due, sparsity = self._schedule(step)
-        # Its frequency may pass over the end; waiting for the last step would leave no recovery.
-        last = tf.equal(step, self._total - 1)
-        due = due | tf.equal(step, self._schedule.end_step) | last
-        final = self._settings.sparsity.final
-        arrived = last | (sparsity >= tf.constant(final, tf.float32))
-
-        def kept(kernel: Any) -> Any:
-            """Return 1 for exactly as many of the largest weights as shall stay."""
-            magnitude = tf.reshape(tf.abs(kernel), [-1])
-            size = int(magnitude.shape[0])
-            keep = tf.maximum(1, tf.cast(tf.round(size * (1 - sparsity)), tf.int32))
-            # Single precision rounds some counts otherwise than the footprint's mask does.
-            keep = tf.where(arrived, kept_count(size, final), keep)
-            order = tf.argsort(magnitude, direction="DESCENDING", stable=True)
-            ranks = tf.scatter_nd(order[:, None], tf.range(size), [size])
-            return tf.cast(ranks < keep, tf.float32)
-
-        def update() -> Any:
-            arrays = self._arrays()
-            parts = [
-                kept(arrays[name])
-                if name in self._masked
-                else tf.ones(math.prod(self._shapes[name]))
-                for name in self._trained
-            ]
-            self._mask.assign(tf.concat(parts, 0) * self._allowed)
-            return tf.constant(0)
-
-        tf.cond(due, update, lambda: tf.constant(0))
 
 
 def _joined(arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]) -> Any:

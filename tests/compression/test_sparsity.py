@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from autotiny.compression.sparsity import (
     PRUNABLE_MIN_WEIGHTS,
+    Pruning,
     SparsitySchedule,
     kept_count,
     magnitude_mask,
     prunable,
     prune,
+    steps_of,
 )
 from autotiny.networks.graph import chain
 from autotiny.networks.initial import initial_weights
@@ -77,7 +79,11 @@ def trained(schedule, **settings):
     split = blobs((30,), 20, 96)
     start = initial_weights(WIDE, 1)
     return train(
-        WIDE, start, split, TrainingSettings(2, batch_size=16, sparsity=schedule), **settings
+        WIDE,
+        start,
+        split,
+        TrainingSettings(2, batch_size=16, pruning=Pruning(schedule)),
+        **settings,
     )
 
 
@@ -110,7 +116,7 @@ def test_training_ends_at_exactly_the_final_sparsity(schedule):
     st.sampled_from(["constant", "polynomial"]),
 )
 def test_every_schedule_is_one_that_tfmot_takes(total, begin, end, power, frequency, kind):
-    steps = SparsitySchedule(0.8, kind, begin, max(begin, end), power, frequency).steps(total)
+    steps = steps_of(SparsitySchedule(0.8, kind, begin, max(begin, end), power, frequency), total)
     assert 0 <= steps.begin_step <= total - 1
     if kind == "polynomial":
         assert steps.begin_step < steps.end_step
@@ -122,7 +128,12 @@ def test_polynomial_reaches_its_end_between_two_updates():
     tf = prepare_tensorflow(0)
     schedule = SparsitySchedule(0.5, "polynomial", 0.0, 0.5, 1.0, frequency=7)
     loop = _Loop(
-        tf, WIDE, initial_weights(WIDE, 0), TrainingSettings(1, sparsity=schedule), 20, CLASSIFY
+        tf,
+        WIDE,
+        initial_weights(WIDE, 0),
+        TrainingSettings(1, pruning=Pruning(schedule)),
+        20,
+        CLASSIFY,
     )
     split = blobs((30,), 20, 8)
     x, y, teacher = tf.constant(split.x), tf.constant(split.y), tf.zeros((8, 20))
@@ -140,7 +151,7 @@ def test_polynomial_reaches_its_end_between_two_updates():
 def test_zeros_stay_zero_when_asked(sparsity):
     start = prune(WIDE, initial_weights(WIDE, 1), 0.6)
     schedule = SparsitySchedule(sparsity, "polynomial", 0.0, 0.6, 3.0, 2)
-    settings = TrainingSettings(2, batch_size=16, keep_zeros=True, sparsity=schedule)
+    settings = TrainingSettings(2, batch_size=16, keep_zeros=True, pruning=Pruning(schedule))
     weights = train(WIDE, start, blobs((30,), 20, 64), settings).weights
     for name in prunable(WIDE):
         assert (weights[name][start[name] == 0] == 0).all()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from autotiny.compression.clustering import WeightLevels, cluster_levels, grid_levels, snap
 from autotiny.compression.distillation import Distillation
-from autotiny.compression.sparsity import SparsitySchedule
+from autotiny.compression.sparsity import Pruning, SparsitySchedule
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import chain
 from autotiny.networks.initial import initial_weights
@@ -40,7 +40,7 @@ def short_training(seed=3):
     split = blobs(SHAPE, 4, 96)
     settings = TrainingSettings(
         2, batch_size=16, seed=seed,
-        sparsity=SparsitySchedule(0.5, frequency=2),
+        pruning=Pruning(SparsitySchedule(0.5, frequency=2)),
         distillation=Distillation(0.5, 3.0),
         levels={"stem/kernel": cluster_levels(start["stem/kernel"], 3, seed=0)},
     )  # fmt: skip

@@ -1,13 +1,35 @@
-"""Magnitude pruning: which weights become zero, and when."""
+"""Unstructured pruning: which weights become zero, when, and in which pattern."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.compression.sparsity._base import Now, SparsitySchedule
+from autotiny.compression.sparsity.criteria import CRITERIA
+from autotiny.compression.sparsity.patterns import PATTERNS
+from autotiny.compression.sparsity.schedules import SCHEDULES, steps_of
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.layers import Dense, DepthwiseConv2D
+
+__all__ = [
+    "CRITERIA",
+    "PATTERNS",
+    "PRUNABLE_MIN_WEIGHTS",
+    "SCHEDULES",
+    "Now",
+    "Pruning",
+    "SparsitySchedule",
+    "kept_count",
+    "magnitude_mask",
+    "prunable",
+    "prune",
+    "steps_of",
+    "stored",
+    "unstored",
+]
 
 #: Smaller kernels are left alone: a pruned tensor's bit mask, header and DECODE operator would
 #: cost more bytes than its zeros save.
@@ -15,38 +37,25 @@ PRUNABLE_MIN_WEIGHTS = 512
 
 
 @dataclass(frozen=True)
-class SparsitySchedule:
-    """When how many weights are zero, over the steps of one training.
+class Pruning:
+    """How a training prunes.
 
     Attributes:
-        final: Sparsity at the end, a fraction 0..1; 0 prunes nothing.
-        kind: ``constant``: the final sparsity from ``begin`` on; ``polynomial``: rises from 0 at
-            ``begin`` to final at ``end`` (Zhu and Gupta 2017).
-        begin: Fraction of all steps at which pruning starts.
-        end: Fraction at which the polynomial reaches the final sparsity; what follows is recovery.
-        power: Exponent of the polynomial.
-        frequency: Steps between two updates of the masks. Besides, they are updated at ``end`` and
-            at the very last step, so that the final sparsity is met whatever the frequency.
+        schedule: When how many weights are zero.
+        criterion: What a weight is worth.
+        pattern: Which weights may be zero together.
+        shares: Kernel to its own final sparsity, where that is not the schedule's.
     """
 
-    final: float = 0.0
-    kind: Literal["constant", "polynomial"] = "polynomial"
-    begin: float = 0.0
-    end: float = 0.6
-    power: float = 3.0
-    frequency: int = 20
+    schedule: SparsitySchedule = field(default_factory=SparsitySchedule)
+    criterion: str = "magnitude"
+    pattern: str = "free"
+    shares: Mapping[str, float] = field(default_factory=dict)
 
-    def steps(self, total: int) -> Any:
-        """Return the tfmot pruning schedule for a training of ``total`` steps."""
-        import tensorflow_model_optimization as tfmot
-
-        begin = min(round(self.begin * total), total - 1)
-        if self.kind == "constant":
-            return tfmot.sparsity.keras.ConstantSparsity(self.final, begin, -1, self.frequency)
-        end = max(begin + 1, min(round(self.end * total), total - 1))
-        return tfmot.sparsity.keras.PolynomialDecay(
-            0.0, self.final, begin, end, self.power, self.frequency
-        )
+    def kept_count(self, name: str, size: int) -> int:
+        """Return how many of a kernel's weights stay."""
+        final = self.shares.get(name, self.schedule.final)
+        return PATTERNS[self.pattern].kept_count(size, final) if final > 0 else size
 
 
 def prunable(network: Network) -> tuple[str, ...]:
@@ -68,9 +77,24 @@ def _classifier(network: Network) -> Dense | None:
     return last if small and isinstance(last, Dense) else None
 
 
+def stored(tf: Any, kernel: Any) -> Any:
+    """Return a kernel's weights as they are stored, filter by filter: ``(weights,)``.
+
+    Args:
+        tf: TensorFlow.
+        kernel: Output channels last.
+    """
+    return tf.reshape(tf.transpose(tf.reshape(kernel, (-1, kernel.shape[-1]))), (-1,))
+
+
+def unstored(tf: Any, weights: Any, shape: tuple[int, ...]) -> Any:
+    """Return what :func:`stored` gave as an array of a kernel's shape again."""
+    return tf.reshape(tf.transpose(tf.reshape(weights, (shape[-1], -1))), shape)
+
+
 def kept_count(size: int, sparsity: float) -> int:
     """Return how many of ``size`` weights stay, at least one, as tfmot rounds."""
-    return max(1, round(size * (1 - sparsity)))
+    return PATTERNS["free"].kept_count(size, sparsity)
 
 
 def magnitude_mask(kernel: NDArray[np.float32], sparsity: float) -> NDArray[np.bool_]:
