@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotiny.compression.sparsity import (
+    CRITERIA,
+    PATTERNS,
     PRUNABLE_MIN_WEIGHTS,
+    SCHEDULES,
+    Now,
     Pruning,
     SparsitySchedule,
     kept_count,
@@ -73,6 +77,74 @@ def test_small_depthwise_and_classifier_kernels_are_not_prunable():
     large = chain((600,), (Dense("a", 60), Dense("out", 20)))
     assert prunable(large) == ("a/kernel",)  # 1,200 of 37,200 weights are the classifier's
     assert prunable(WIDE) == ("a/kernel", "out/kernel")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(1, 300), sparsity=st.floats(0.01, 0.99), seed=st.integers(0, 99))
+def test_a_pattern_keeps_exactly_what_it_says(pattern, size, sparsity, seed):
+    tf = prepare_tensorflow(0)
+    scores = np.random.default_rng(seed).random(size).astype(np.float32)
+    kept = PATTERNS[pattern].kept_count(size, sparsity)
+    assert 1 <= kept <= size
+    now = Now(tf.constant(sparsity, tf.float32), tf.constant(1.0), tf.constant(True))
+    mask = PATTERNS[pattern].mask(tf, tf.constant(scores), now, kept).numpy()
+    assert set(np.unique(mask)) <= {0.0, 1.0}
+    assert int(mask.sum()) == kept
+    if pattern == "2:4":
+        assert (mask[: size // 4 * 4].reshape(-1, 4).sum(axis=1) == 2).all()
+    if pattern == "blocks":
+        assert set(mask[: size // 4 * 4].reshape(-1, 4).sum(axis=1)) <= {0.0, 4.0}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_every_criterion_pattern_and_schedule_ends_where_the_footprint_counts(
+    criterion, pattern, kind
+):
+    schedule = SparsitySchedule(0.7, kind, 0.1, 0.5, frequency=2)
+    pruning = Pruning(schedule, criterion, pattern)
+    settings = TrainingSettings(2, batch_size=16, pruning=pruning)
+    weights = train(WIDE, initial_weights(WIDE, 1), blobs((30,), 20, 64), settings).weights
+    for name in prunable(WIDE):
+        array = weights[name]
+        assert np.count_nonzero(array) == pruning.kept_count(name, array.size)
+        if pattern == "blocks":
+            blocks = array.T.ravel()[: array.size // 4 * 4].reshape(-1, 4) != 0
+            assert set(blocks.sum(axis=1)) <= {0, 4}
+
+
+def test_kernels_may_have_their_own_sparsity():
+    pruning = Pruning(SparsitySchedule(0.5), shares={"a/kernel": 0.9, "out/kernel": 0.0})
+    settings = TrainingSettings(2, batch_size=16, pruning=pruning)
+    weights = train(WIDE, initial_weights(WIDE, 1), blobs((30,), 20, 64), settings).weights
+    assert np.count_nonzero(weights["a/kernel"]) == kept_count(1050, 0.9)
+    assert np.count_nonzero(weights["out/kernel"]) == weights["out/kernel"].size
+
+
+def test_weights_that_went_in_one_shot_never_come_back():
+    tf = prepare_tensorflow(0)
+    pruning = Pruning(SparsitySchedule(0.5, "one_shot", 0.3))
+    loop = _Loop(
+        tf, WIDE, initial_weights(WIDE, 0), TrainingSettings(1, pruning=pruning), 10, CLASSIFY
+    )
+    split = blobs((30,), 20, 8)
+    data = tf.constant(split.x), tf.constant(split.y), None, None, tf.range(8)[None]
+    seen = []
+    for step in range(10):
+        loop.epoch(*data, tf.constant(step))
+        seen.append(loop.weights()["a/kernel"] != 0)
+    assert seen[2].all()
+    assert int(seen[3].sum()) == kept_count(1050, 0.5)
+    assert all((mask == seen[3]).all() for mask in seen[3:])
+
+
+def test_rounds_each_take_the_same_share_of_what_is_left():
+    prepare_tensorflow(0)
+    steps = steps_of(SparsitySchedule(0.75, "iterative", 0.0, 0.5, rounds=2), 100)
+    assert [round(float(steps(step)[1]), 6) for step in (0, 49, 50, 99)] == [0.5, 0.5, 0.75, 0.75]
+    assert [bool(steps(step)[0]) for step in (0, 1, 50)] == [True, False, True]
 
 
 def trained(schedule, **settings):
