@@ -1,57 +1,14 @@
-"""One point of a search space, and every hyperparameter there is."""
+"""One point of a search space."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autotiny.compression.distillation import Distillation
-from autotiny.compression.sparsity import SCHEDULES, SparsitySchedule
-
-Value = bool | int | float | str
-
-
-@dataclass(frozen=True)
-class ParameterRule:
-    """What a hyperparameter may be, and what it is when a space leaves it out.
-
-    Attributes:
-        kind: ``float``, ``int`` or ``choice``.
-        default: Its value when dropped.
-        low: Smallest legal value.
-        high: Largest legal value.
-        choices: Legal values of a choice.
-        needs: Another parameter that must be above 0 for this one to matter.
-    """
-
-    kind: Literal["float", "int", "choice"]
-    default: Value
-    low: float = 0.0
-    high: float = 1.0
-    choices: tuple[str, ...] = ()
-    needs: str | None = None
-
-
-#: Every hyperparameter of a study, in the order they are asked for.
-RULES: dict[str, ParameterRule] = {
-    "width": ParameterRule("float", 1.0, 0.01, 1.0),
-    "depth": ParameterRule("float", 1.0, 0.0, 1.0),
-    "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),
-    "pruning_schedule": ParameterRule(
-        "choice", "polynomial", choices=tuple(SCHEDULES), needs="sparsity"
-    ),
-    "pruning_begin": ParameterRule("float", 0.0, 0.0, 0.9, needs="sparsity"),
-    "pruning_end": ParameterRule("float", 0.6, 0.05, 1.0, needs="sparsity"),
-    "pruning_power": ParameterRule("float", 3.0, 0.1, 10.0, needs="sparsity"),
-    "pruning_frequency": ParameterRule("int", 20, 1, 10_000, needs="sparsity"),
-    "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
-    "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
-    "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
-    "distillation_temperature": ParameterRule("float", 4.0, 0.1, 100.0, needs="distillation_alpha"),
-    "learning_rate": ParameterRule("float", 0.002, 1e-7, 1.0),
-    "epochs": ParameterRule("int", 30, 1, 100_000),
-}
+from autotiny.compression.sparsity import SparsitySchedule
+from autotiny.hyperparameters import RULES
 
 
 @dataclass(frozen=True)
@@ -62,6 +19,9 @@ class Candidate:
         width: Fraction of the base model's channels that stay.
         depth: Fraction of the base model's removable blocks that stay.
         sparsity: When how many weights become zero.
+        pruning_criterion: What a weight is worth.
+        pruning_pattern: Which weights may be zero together.
+        sparsity_mode: How zeros are spent over layers.
         precision_tolerance: Largest summed sensitivity of the precision plan, in nats.
         encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
             ``budget`` is wherever the RAM budget allows.
@@ -73,6 +33,9 @@ class Candidate:
     width: float
     depth: float
     sparsity: SparsitySchedule
+    pruning_criterion: str
+    pruning_pattern: str
+    sparsity_mode: str
     precision_tolerance: float
     encoding_ram: str
     distillation: Distillation
@@ -94,7 +57,11 @@ class Candidate:
                 end=max(begin, float(p["pruning_end"])),
                 power=float(p["pruning_power"]),
                 frequency=int(p["pruning_frequency"]),
+                rounds=int(p["pruning_rounds"]),
             ),
+            pruning_criterion=str(p["pruning_criterion"]),
+            pruning_pattern=str(p["pruning_pattern"]),
+            sparsity_mode=str(p["sparsity_mode"]),
             precision_tolerance=float(p["precision_tolerance"]),
             encoding_ram=str(p["encoding_ram"]),
             distillation=Distillation(

@@ -9,7 +9,6 @@ afterwards, and it keeps any budget that its stand-in keeps: nothing is trained 
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,7 +24,9 @@ from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.depth import BlockCost, shorten
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.compression.sparsity import Pruning, kept_count, prunable
+from autotiny.compression.sparsity import Pruning
+from autotiny.compression.sparsity.choice import choose_pruning, zero_counts
+from autotiny.compression.sparsity.shares import SparsitySensitivity
 from autotiny.compression.width import cut
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
@@ -69,6 +70,7 @@ class Prepared:
         network: The student.
         weights: Inherited from the base model.
         plan: Bits per layer.
+        pruning: How they are.
         pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
         artifact: Lowered from a stand-in: its flash is an upper bound of the trained one's, and so
             is its RAM unless other encodings, which the budget has room for, make flash smaller.
@@ -79,6 +81,7 @@ class Prepared:
     network: Network
     weights: Weights
     plan: PrecisionPlan
+    pruning: Pruning
     pruned: tuple[str, ...]
     artifact: Artifact
     dropped: Mapping[str, str] = field(default_factory=dict)
@@ -120,11 +123,12 @@ class Pipeline:
         seed: int,
         batch_size: int,
         blocks: Sequence[BlockCost] = (),
+        sparsity_sensitivity: Sequence[SparsitySensitivity] = (),
         head: Head = "linear",
     ) -> None:
         self._task, self._base, self._sensitivity = task, base, tuple(sensitivity)
         self._runtime, self._spending = runtime, spending
-        self._head = head
+        self._head, self._sparsity_sensitivity = head, tuple(sparsity_sensitivity)
         self._seed, self._batch_size, self._blocks = seed, batch_size, tuple(blocks)
 
     def prepare(self, candidate: Candidate) -> Prepared:
@@ -136,8 +140,9 @@ class Pipeline:
         network, weights = self._base.network, self._base.weights
         network, weights = shorten(network, weights, self._blocks, candidate.depth)
         network, weights = cut(network, weights, candidate.width)
-        folded, _ = fold_batch_norm(network, weights)
-        zeros = _zeros(network, candidate.sparsity.final)
+        folded, inherited = fold_batch_norm(network, weights)
+        pruning = self._pruning(candidate, folded, inherited)
+        zeros = zero_counts(pruning, folded)
         wanted = self.plan(folded, candidate.precision_tolerance, zeros)
         plan, artifact = self._stood_in(candidate, folded, wanted, zeros)
         pruned = tuple(name for name in zeros if name in artifact.packed.sparse)
@@ -149,13 +154,41 @@ class Pipeline:
             dropped["sparsity"] = "masks of its zeros would save no bytes"
             dense = dataclasses.replace(candidate.sparsity, final=0.0)
             candidate = dataclasses.replace(candidate, sparsity=dense)
+            pruning = Pruning(dense)
             if (without := self.plan(folded, candidate.precision_tolerance)) != wanted:
                 plan, artifact = self._stood_in(candidate, folded, without, {})
         if candidate.precision_tolerance > 0 and not plan:
             dropped["precision_tolerance"] = "fewer bits save nothing within it"
         if set(artifact.packed.encodings.values()) <= {"int8"}:
             dropped["encoding_ram"] = "no weights are decoded"
-        return Prepared(candidate, network, weights, plan, pruned, artifact, dropped)
+        return Prepared(candidate, network, weights, plan, pruning, pruned, artifact, dropped)
+
+    def _pruning(self, candidate: Candidate, network: Network, weights: Weights) -> Pruning:
+        """Return how a student is pruned.
+
+        Args:
+            candidate: Its hyperparameters.
+            network: The student without batch norm.
+            weights: What it inherits, likewise.
+        """
+
+        def gradients() -> Weights:
+            from autotiny.training.gradients import batch_gradients
+
+            task = self._task
+            return batch_gradients(network, weights, task.train, task.goal, seed=self._seed)
+
+        return choose_pruning(
+            candidate.sparsity,
+            network,
+            weights,
+            criterion=candidate.pruning_criterion,
+            pattern=candidate.pruning_pattern,
+            mode=candidate.sparsity_mode,
+            sensitivity=self._sparsity_sensitivity,
+            gradients=gradients,
+            seed=self._seed,
+        )
 
     def plan(
         self, network: Network, tolerance: float, zeros: Mapping[str, int] | None = None
@@ -248,7 +281,7 @@ class Pipeline:
             learning_rate=candidate.learning_rate,
             batch_size=self._batch_size,
             seed=seed,
-            pruning=Pruning(candidate.sparsity),
+            pruning=prepared.pruning,
             pruned=prepared.pruned,
             distillation=candidate.distillation,
         )
@@ -331,15 +364,6 @@ class Pipeline:
             any_values=any_values,
         )
         return Artifact(model, packed, footprint)
-
-
-def _zeros(network: Network, sparsity: float) -> dict[str, int]:
-    """Return how many weights of each kernel that may be pruned would be zero."""
-    if sparsity == 0:
-        return {}
-    shapes = network.weight_shapes()
-    sizes = {name: math.prod(shapes[name]) for name in prunable(network)}
-    return {name: size - kept_count(size, sparsity) for name, size in sizes.items()}
 
 
 def _wasted(plan: PrecisionPlan, packed: Packed) -> set[str]:

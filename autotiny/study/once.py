@@ -16,6 +16,9 @@ from autotiny.base_model import (
 )
 from autotiny.compression.depth import BlockCost, measure_blocks
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
+from autotiny.compression.sparsity import prunable
+from autotiny.compression.sparsity.sensitivity import measure_sparsity
+from autotiny.compression.sparsity.shares import LEVELS, SparsitySensitivity
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.blocks import removable_blocks
 from autotiny.networks.families import build_network
@@ -159,6 +162,39 @@ def block_costs(
 
     table = measure_blocks(base.network, base.weights, run, judge, on_step=step)
     steps.store("blocks", key, {}, [dataclasses.asdict(row) for row in table])
+    return table
+
+
+def sparsity_sensitivity(
+    config: StudyConfig, task: Task, base: BaseModel, cache: Path, on_progress: OnProgress
+) -> tuple[SparsitySensitivity, ...]:
+    """Return what zeros in each prunable kernel of a base model cost; from the cache if there.
+
+    Measured on the float model and the validation split.
+    """
+    steps, key = StepCache(cache), _key(config) | {"levels": list(LEVELS)}
+    if (stored := steps.load("zeros", key)) is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return tuple(
+                SparsitySensitivity(row["kernel"], tuple(row["divergences"])) for row in stored[1]
+            )
+    from autotiny.training.forward import logits
+
+    total, done = len(LEVELS) * len(prunable(base.network)), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        on_progress(Progress("sensitivity", done, total))
+
+    table = measure_sparsity(
+        base.network,
+        base.weights,
+        lambda network, weights: logits(network, weights, task.validation.x),
+        lambda outputs: task.goal.kind.divergence(base.validation_outputs, outputs),
+        on_step=step,
+    )
+    steps.store("zeros", key, {}, [dataclasses.asdict(row) for row in table])
     return table
 
 

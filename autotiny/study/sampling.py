@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autotiny.candidate import RULES
+from autotiny.hyperparameters import RULES
 from autotiny.study.space import Choices, Range, SearchSpace
 
 #: The first candidates: how they are compressed, and their share of the widest that fits so.
@@ -34,7 +34,7 @@ def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for name, rule in RULES.items():
         spec = space.parameters.get(name)
-        if spec is None or (rule.needs and not chosen.get(rule.needs, RULES[rule.needs].default)):
+        if spec is None or not rule.matters(chosen):
             continue
         if isinstance(spec, Choices):
             chosen[name] = trial.suggest_categorical(name, spec.choices)

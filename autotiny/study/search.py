@@ -17,6 +17,7 @@ from autotiny.budget.spending import Spending
 from autotiny.candidate import Candidate
 from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
+from autotiny.compression.sparsity.shares import SparsitySensitivity
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_score
 from autotiny.networks.batch_norm import fold_batch_norm
@@ -245,6 +246,7 @@ class Search:
             seed=self.config.seed,
             batch_size=self.config.space.training.batch_size,
             blocks=self._blocks(base, on_progress),
+            sparsity_sensitivity=self._sparsity_sensitivity(base, on_progress),
             head=self.config.head,
         )
 
@@ -262,6 +264,16 @@ class Search:
         if self.config.space.parameters.get("depth", 1.0) in (None, 1, 1.0):
             return ()
         return once.block_costs(self.config, self.task, base, self.folder.cache, on_progress)
+
+    def _sparsity_sensitivity(
+        self, base: BaseModel, on_progress: OnProgress
+    ) -> tuple[SparsitySensitivity, ...]:
+        """Return what zeros cost where, or nothing where the space does not ask for it."""
+        if not self.config.space.may_be("sparsity_mode", "sensitivity"):
+            return ()
+        return once.sparsity_sensitivity(
+            self.config, self.task, base, self.folder.cache, on_progress
+        )
 
     def _spending(self) -> Spending:
         config = self.config

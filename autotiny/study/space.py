@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from autotiny.candidate import RULES, BaseTraining, ParameterRule, Value
+from autotiny.candidate import BaseTraining
+from autotiny.hyperparameters import RULES, ParameterRule, Value
 from autotiny.problems import first_problem
 
 
@@ -130,6 +131,12 @@ class SearchSpace(BaseModel):
             _check_parameter(name, spec)
         _check_pruning_window(self.parameters)
         return self
+
+    def may_be(self, name: str, value: Value) -> bool:
+        """Return whether a candidate of this space may have a value of a choice."""
+        spec = self.parameters.get(name)
+        values = spec.choices if isinstance(spec, Choices) else [spec]
+        return value in [RULES[name].default if v is None else v for v in values]
 
 
 def _check_pruning_window(parameters: Mapping[str, Spec]) -> None:

@@ -117,8 +117,3 @@ class Masks:
         scores = self._criterion.scores(tf, weights, gradient, noise)
         kept = self._pruning.kept_count(name, math.prod(shape))
         return unstored(tf, self._pattern.mask(tf, scores, now, kept), shape)
-
-
-def zero_counts(pruning: Pruning, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return how many weights of each kernel are zero in the end, by its name."""
-    return {name: size - pruning.kept_count(name, size) for name, size in sizes.items()}

@@ -3,14 +3,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotiny.candidate import RULES, Candidate
+from autotiny.candidate import Candidate
 from autotiny.errors import InputError
+from autotiny.hyperparameters import RULES
 from autotiny.networks.families import build_network
 from autotiny.study.sampling import anchor_parameters, suggest
 from autotiny.study.space import Choices, Range, SearchSpace
 from autotiny.study.space_files import parse_space, read_space, space_names
 from autotiny.yaml_text import parse_yaml, read_yaml
 
+#: Hyperparameters that every built-in space searches.
+ASKED_FOR = {
+    "width", "sparsity", "pruning_schedule", "pruning_begin", "pruning_end", "pruning_power",
+    "pruning_frequency", "precision_tolerance", "encoding_ram", "distillation_alpha",
+    "distillation_temperature", "learning_rate", "epochs",
+}  # fmt: skip
 SHAPES = {"mlp": (13,), "autoencoder": (13,), "cnn1d": (40, 1, 3), "tcn": (40, 1, 3)}
 IMAGE = (49, 10, 1)
 
@@ -24,7 +31,7 @@ def test_built_in_space(name):
     built_in = parse_space(read_space(name), name)
     assert built_in.family == name
     assert built_in.description.endswith(".")
-    assert set(RULES) - {"depth"} <= set(built_in.parameters) <= set(RULES)
+    assert ASKED_FOR <= set(built_in.parameters) <= set(RULES)
     assert all(isinstance(spec, Range | Choices) for spec in built_in.parameters.values())
     network = build_network(name, built_in.base, SHAPES.get(name, IMAGE), 10)
     assert network.output_shape == (10,)

@@ -11,11 +11,13 @@ from autotiny.compression.sparsity._base import Now, SparsitySchedule
 from autotiny.compression.sparsity.criteria import CRITERIA
 from autotiny.compression.sparsity.patterns import PATTERNS
 from autotiny.compression.sparsity.schedules import SCHEDULES, steps_of
+from autotiny.compression.sparsity.shares import MODES
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.layers import Dense, DepthwiseConv2D
 
 __all__ = [
     "CRITERIA",
+    "MODES",
     "PATTERNS",
     "PRUNABLE_MIN_WEIGHTS",
     "SCHEDULES",

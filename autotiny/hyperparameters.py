@@ -1,0 +1,69 @@
+"""Every hyperparameter there is, and what it may be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class ParameterRule:
+    """What a hyperparameter may be, and what it is when a space leaves it out.
+
+    Attributes:
+        kind: ``float``, ``int`` or ``choice``.
+        default: Its value when dropped.
+        low: Smallest legal value.
+        high: Largest legal value.
+        choices: Legal values of a choice.
+        needs: Another parameter that must be above 0 for this one to matter, or, with ``values``,
+            one of these.
+        values: See ``needs``.
+    """
+
+    kind: Literal["float", "int", "choice"]
+    default: Value
+    low: float = 0.0
+    high: float = 1.0
+    choices: tuple[str, ...] = ()
+    needs: str | None = None
+    values: tuple[str, ...] = ()
+
+    def matters(self, chosen: Mapping[str, Value]) -> bool:
+        """Return whether the parameter changes anything beside others that are chosen."""
+        if self.needs is None:
+            return True
+        other = chosen.get(self.needs, RULES[self.needs].default)
+        return other in self.values if self.values else bool(other)
+
+
+#: Every hyperparameter of a study, in the order they are asked for.
+RULES: dict[str, ParameterRule] = {
+    "width": ParameterRule("float", 1.0, 0.01, 1.0),
+    "depth": ParameterRule("float", 1.0, 0.0, 1.0),
+    "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),
+    "pruning_schedule": ParameterRule(
+        "choice", "polynomial", choices=tuple(SCHEDULES), needs="sparsity"
+    ),
+    "pruning_begin": ParameterRule("float", 0.0, 0.0, 0.9, needs="sparsity"),
+    "pruning_end": ParameterRule("float", 0.6, 0.05, 1.0, needs="sparsity"),
+    "pruning_power": ParameterRule("float", 3.0, 0.1, 10.0, needs="sparsity"),
+    "pruning_frequency": ParameterRule("int", 20, 1, 10_000, needs="sparsity"),
+    "pruning_rounds": ParameterRule(
+        "int", 4, 1, 100, needs="pruning_schedule", values=("iterative",)
+    ),
+    "pruning_criterion": ParameterRule(
+        "choice", "magnitude", choices=tuple(CRITERIA), needs="sparsity"
+    ),
+    "pruning_pattern": ParameterRule("choice", "free", choices=tuple(PATTERNS), needs="sparsity"),
+    "sparsity_mode": ParameterRule("choice", "uniform", choices=MODES, needs="sparsity"),
+    "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
+    "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
+    "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
+    "distillation_temperature": ParameterRule("float", 4.0, 0.1, 100.0, needs="distillation_alpha"),
+    "learning_rate": ParameterRule("float", 0.002, 1e-7, 1.0),
+    "epochs": ParameterRule("int", 30, 1, 100_000),
+}
