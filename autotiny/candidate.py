@@ -17,6 +17,9 @@ class Candidate:
 
     Attributes:
         width: Fraction of the base model's channels that stay.
+        importance: What a channel is worth.
+        width_scope: How channels are ranked; see ``width.Thinning``.
+        width_multiple: Layers keep a multiple of so many channels.
         depth: Fraction of the base model's removable blocks that stay.
         sparsity: When how many weights become zero.
         pruning_criterion: What a weight is worth.
@@ -31,6 +34,9 @@ class Candidate:
     """
 
     width: float
+    importance: str
+    width_scope: str
+    width_multiple: int
     depth: float
     sparsity: SparsitySchedule
     pruning_criterion: str
@@ -49,6 +55,9 @@ class Candidate:
         begin = float(p["pruning_begin"])
         return cls(
             width=float(p["width"]),
+            importance=str(p["importance"]),
+            width_scope=str(p["width_scope"]),
+            width_multiple=int(p["width_multiple"]),
             depth=float(p["depth"]),
             sparsity=SparsitySchedule(
                 final=float(p["sparsity"]),

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from autotiny.compression.importance import IMPORTANCES
 from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
+from autotiny.compression.width import SCOPES
 
 Value = bool | int | float | str
 
@@ -43,6 +45,9 @@ class ParameterRule:
 #: Every hyperparameter of a study, in the order they are asked for.
 RULES: dict[str, ParameterRule] = {
     "width": ParameterRule("float", 1.0, 0.01, 1.0),
+    "importance": ParameterRule("choice", "l1", choices=tuple(IMPORTANCES)),
+    "width_scope": ParameterRule("choice", "layer", choices=SCOPES),
+    "width_multiple": ParameterRule("int", 1, 1, 16),
     "depth": ParameterRule("float", 1.0, 0.0, 1.0),
     "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),
     "pruning_schedule": ParameterRule(

@@ -22,12 +22,13 @@ from autotiny.budget.spending import Spending
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.depth import BlockCost, shorten
+from autotiny.compression.importance import Evidence
 from autotiny.compression.precision import choose_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import Pruning
 from autotiny.compression.sparsity.choice import choose_pruning, zero_counts
 from autotiny.compression.sparsity.shares import SparsitySensitivity
-from autotiny.compression.width import cut
+from autotiny.compression.width import Thinning, cut
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
 from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
@@ -124,12 +125,15 @@ class Pipeline:
         batch_size: int,
         blocks: Sequence[BlockCost] = (),
         sparsity_sensitivity: Sequence[SparsitySensitivity] = (),
+        evidence: Evidence | None = None,
+        protect: Sequence[str] = (),
         head: Head = "linear",
     ) -> None:
         self._task, self._base, self._sensitivity = task, base, tuple(sensitivity)
         self._runtime, self._spending = runtime, spending
         self._head, self._sparsity_sensitivity = head, tuple(sparsity_sensitivity)
         self._seed, self._batch_size, self._blocks = seed, batch_size, tuple(blocks)
+        self._evidence, self._protect = evidence, tuple(protect)
 
     def prepare(self, candidate: Candidate) -> Prepared:
         """Return the candidate's student, plan and footprint, untrained.
@@ -139,7 +143,12 @@ class Pipeline:
         """
         network, weights = self._base.network, self._base.weights
         network, weights = shorten(network, weights, self._blocks, candidate.depth)
-        network, weights = cut(network, weights, candidate.width)
+        thinning = Thinning(
+            candidate.importance, candidate.width_scope, candidate.width_multiple, self._protect
+        )
+        network, weights = cut(
+            network, weights, candidate.width, thinning, evidence=self._evidence, seed=self._seed
+        )
         folded, inherited = fold_batch_norm(network, weights)
         pruning = self._pruning(candidate, folded, inherited)
         zeros = zero_counts(pruning, folded)
@@ -187,6 +196,7 @@ class Pipeline:
             mode=candidate.sparsity_mode,
             sensitivity=self._sparsity_sensitivity,
             gradients=gradients,
+            protect=self._protect,
             seed=self._seed,
         )
 

@@ -4,11 +4,14 @@ What is cut is a unit of channels that belong together (``networks/channels``): 
 one of them lose it, and all that read it lose the matching input.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.compression.importance import IMPORTANCES, Evidence, LayerChannels
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.channels import Group, NetworkChannels, network_channels
 from autotiny.networks.graph import Network, Weights
@@ -33,25 +36,119 @@ def scale_network(network: Network, width: float) -> Network:
     return _thinned(channels, _removed(channels, kept))
 
 
-def cut(network: Network, weights: Weights, width: float) -> tuple[Network, Weights]:
+@dataclass(frozen=True)
+class Thinning:
+    """How channels are chosen.
+
+    Attributes:
+        importance: What a channel is worth.
+        scope: ``layer``: each group of channels keeps the same share; ``bytes`` or ``macs``: all
+            channels are ranked together, and as many go as make the network no larger, in weights
+            or in operations, than it would be with the same share everywhere.
+        multiple: Groups keep a multiple of so many channels, where they have as many.
+        protect: Layers that keep all of theirs.
+    """
+
+    importance: str = "l1"
+    scope: str = "layer"
+    multiple: int = 1
+    protect: tuple[str, ...] = ()
+
+
+SCOPES = ("layer", "bytes", "macs")
+
+
+def cut(
+    network: Network,
+    weights: Weights,
+    width: float,
+    thinning: Thinning = Thinning(),
+    *,
+    evidence: Evidence | None = None,
+    seed: int = 0,
+) -> tuple[Network, Weights]:
     """Return the student of a width multiplier: its network, and weights inherited from the base.
 
-    Channels are kept by the L1 norm of their filters with batch norm folded in (Li et al. 2017),
-    depthwise filters that follow counting with the channels they belong to.
+    Depthwise filters that follow a layer count with the channels they belong to.
 
     Args:
         network: The base model.
         weights: Its trained weights.
         width: Fraction of channels to keep, 0 < width <= 1.
+        thinning: Which.
+        evidence: What was measured of the base model, for importances that read it.
+        seed: Of the random one.
     """
     channels = network_channels(network)
-    _, folded = fold_batch_norm(network, weights)
+    facts = _Facts(channels, weights, thinning.importance, evidence or Evidence(), seed)
+    worth = {group.layers: facts.worth(group) for group in channels.groups}
+    counts: Counts = {
+        group.layers: _rounded(scaled_channels(len(group.units), width), group, thinning)
+        for group in channels.groups
+    }
+    if thinning.scope != "layer" and width < 1:
+        counts = _ranked_together(channels, worth, counts, thinning)
+    return remove_units(channels, weights, _removed(channels, _best(channels, worth, counts)))
+
+
+Counts = Mapping[tuple[str, ...], int]
+Worth = Mapping[tuple[str, ...], NDArray[np.float32]]
+
+
+def _best(
+    channels: NetworkChannels, worth: Worth, counts: Counts
+) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Return the units that each group keeps: so many, those worth most."""
     kept = {}
     for group in channels.groups:
-        count = scaled_channels(len(group.units), width)
-        best = np.argsort(-_importance(channels, group, folded), kind="stable")[:count]
+        best = np.argsort(-worth[group.layers], kind="stable")[: counts[group.layers]]
         kept[group.layers] = tuple(group.units[i] for i in np.sort(best))
-    return remove_units(channels, weights, _removed(channels, kept))
+    return kept
+
+
+def _rounded(count: int, group: Group, thinning: Thinning) -> int:
+    """Return a multiple near a number of channels; all of them if the group is protected."""
+    size = len(group.units)
+    if set(group.layers) & set(thinning.protect):
+        return size
+    multiple = thinning.multiple
+    return min(size, max(multiple, round(count / multiple) * multiple, min(size, MIN_CHANNELS)))
+
+
+def _ranked_together(
+    channels: NetworkChannels, worth: Worth, uniform: Counts, thinning: Thinning
+) -> Counts:
+    """Return how many channels each group keeps where all are ranked together.
+
+    Worths of a group are taken relative to its length as a vector (Molchanov et al. 2017). The
+    lowest go, as few as make the network no larger than the uniform one is.
+    """
+    relative = {
+        layers: values / max(float(np.linalg.norm(values)), 1e-12)
+        for layers, values in worth.items()
+    }
+    every = np.sort(np.concatenate(list(relative.values())))
+
+    def kept(gone: int) -> Counts:
+        limit = every[gone] if gone < every.size else np.inf
+        return {
+            group.layers: _rounded(
+                max(MIN_CHANNELS, int((relative[group.layers] >= limit).sum())), group, thinning
+            )
+            for group in channels.groups
+        }
+
+    def size(counts: Counts) -> int:
+        thin = _thinned(channels, _removed(channels, _best(channels, relative, counts)))
+        if thinning.scope == "macs":
+            return thin.macs
+        return sum(math.prod(shape) for shape in thin.weight_shapes().values())
+
+    most, low, high = size(uniform), 0, every.size
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if size(kept(middle)) <= most else (middle + 1, high)
+    return kept(low)
 
 
 def remove_units(
@@ -100,31 +197,57 @@ def _thinned(channels: NetworkChannels, removed: set[int]) -> Network:
     return Network(network.input_shape, tuple(layers))
 
 
-def _importance(channels: NetworkChannels, group: Group, folded: Weights) -> NDArray[np.float32]:
-    """Return how much each unit of a group counts.
+class _Facts:
+    """What every layer's channels are worth.
 
-    Norms of several layers are added up in units of their layer's mean, so that no layer drowns the
-    others.
+    Args:
+        channels: Of the base model.
+        weights: Its trained weights.
+        importance: By what.
+        evidence: What was measured of it.
+        seed: Of noise.
     """
-    norms = [_norms(channels, group, name, folded) for name in group.layers]
-    if len(norms) > 1:
-        norms = [norm / np.float32(max(float(norm.mean()), 1e-12)) for norm in norms]
-    total = np.sum(norms, axis=0, dtype=np.float32)
-    for layer in channels.network.layers:
-        if isinstance(layer, DepthwiseConv2D):
-            total = total * _depthwise_factor(channels, group, layer, folded)
-    return np.asarray(total, np.float32)
 
+    def __init__(
+        self,
+        channels: NetworkChannels,
+        weights: Weights,
+        importance: str,
+        evidence: Evidence,
+        seed: int,
+    ) -> None:
+        _, self._folded = fold_batch_norm(channels.network, weights)
+        self._channels, self._weights, self._evidence = channels, weights, evidence
+        self._importance = IMPORTANCES[importance]
+        self._rng = np.random.default_rng((seed, 2))
 
-def _norms(
-    channels: NetworkChannels, group: Group, name: str, folded: Weights
-) -> NDArray[np.float32]:
-    """Return the L1 norm of what a layer adds to each unit."""
-    kernel = folded[f"{name}/kernel"]
-    filters = np.abs(kernel).reshape(-1, kernel.shape[-1]).sum(axis=0)
-    members = channels.members
-    indices = [[index for made, index in members[u] if made == name] for u in group.units]
-    return np.array([filters[i].sum() if len(i) > 1 else filters[i[0]] for i in indices])
+    def worth(self, group: Group) -> NDArray[np.float32]:
+        """Return what each unit of a group is worth.
+
+        Worths in several layers are added up in units of their layer's mean, so that no layer
+        drowns the others.
+        """
+        worths = [self._of_layer(group, name) for name in group.layers]
+        if len(worths) > 1:
+            worths = [worth / np.float32(max(float(worth.mean()), 1e-12)) for worth in worths]
+        total = np.sum(worths, axis=0, dtype=np.float32)
+        if self._importance.of_weights:
+            for layer in self._channels.network.layers:
+                if isinstance(layer, DepthwiseConv2D):
+                    total = total * _depthwise_factor(self._channels, group, layer, self._folded)
+        return np.asarray(total, np.float32)
+
+    def _of_layer(self, group: Group, name: str) -> NDArray[np.float32]:
+        """Return what a layer adds to each unit."""
+        kernel = self._folded[f"{name}/kernel"]
+        noise = self._rng.random((kernel.shape[-1],), np.float32)
+        facts = LayerChannels(
+            name, kernel, self._weights.get(f"{name}/gamma"), self._evidence, noise
+        )
+        worth = self._importance.scores(facts)
+        members = self._channels.members
+        indices = [[index for made, index in members[u] if made == name] for u in group.units]
+        return np.array([worth[i].sum() if len(i) > 1 else worth[i[0]] for i in indices])
 
 
 def _depthwise_factor(

@@ -16,6 +16,8 @@ _STAGES = {
     "base": "training the base model",
     "sensitivity": "measuring layer sensitivity",
     "blocks": "measuring what each block is worth",
+    "channels": "measuring what channels do",
+    "zeros": "measuring what zeros in each layer cost",
     "train": "training",
     "trial": "choosing",
     "error": "choosing",
@@ -68,7 +70,10 @@ class _Lines:
             self._console.print(f"a candidate failed: {step.error}")
         elif step.record is not None:
             self._console.print(f"[{step.done}/{step.total}] {trial_line(step.record)}")
-        elif step.stage in ("base", "sensitivity", "blocks") and step.stage != self._stage:
+        elif (
+            step.stage in ("base", "sensitivity", "blocks", "channels", "zeros")
+            and step.stage != self._stage
+        ):
             self._console.print(f"{_STAGES[step.stage]} ({step.total} steps)")
         self._stage = step.stage
 

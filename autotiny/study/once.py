@@ -15,6 +15,7 @@ from autotiny.base_model import (
     train_base_model,
 )
 from autotiny.compression.depth import BlockCost, measure_blocks
+from autotiny.compression.importance import Evidence
 from autotiny.compression.sensitivity import Sensitivity, measure_sensitivity
 from autotiny.compression.sparsity import prunable
 from autotiny.compression.sparsity.sensitivity import measure_sparsity
@@ -185,7 +186,7 @@ def sparsity_sensitivity(
     def step() -> None:
         nonlocal done
         done += 1
-        on_progress(Progress("sensitivity", done, total))
+        on_progress(Progress("zeros", done, total))
 
     table = measure_sparsity(
         base.network,
@@ -196,6 +197,35 @@ def sparsity_sensitivity(
     )
     steps.store("zeros", key, {}, [dataclasses.asdict(row) for row in table])
     return table
+
+
+def evidence(
+    config: StudyConfig, task: Task, base: BaseModel, cache: Path, on_progress: OnProgress
+) -> Evidence:
+    """Return what the base model's channels do on training data; from the cache if there."""
+    steps, key = StepCache(cache), _key(config)
+    if (stored := steps.load("channels", key)) is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return Evidence(**{
+                field.name: {
+                    name.partition("/")[2]: array
+                    for name, array in stored[0].items()
+                    if name.startswith(f"{field.name}/")
+                }
+                for field in dataclasses.fields(Evidence)
+            })  # fmt: skip
+    from autotiny.training.evidence import measure_evidence
+
+    on_progress(Progress("channels", 0, 1))
+    found = measure_evidence(base.network, base.weights, task.train, task.goal, seed=config.seed)
+    on_progress(Progress("channels", 1, 1))
+    arrays = {
+        f"{kind}/{layer}": array
+        for kind, layers in dataclasses.asdict(found).items()
+        for layer, array in layers.items()
+    }
+    steps.store("channels", key, arrays, [])
+    return found
 
 
 def _key(config: StudyConfig) -> dict[str, Any]:

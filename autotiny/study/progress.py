@@ -11,7 +11,8 @@ class Progress:
     """Where a search is; sent to ``on_progress`` whenever something happened.
 
     Attributes:
-        stage: ``base``, ``sensitivity``, ``blocks``, ``train``, ``trial`` or ``error``.
+        stage: ``base``, ``sensitivity``, ``blocks``, ``channels``, ``zeros``, ``train``, ``trial``
+            or ``error``.
         done: Steps done of this stage: epochs, measurements, or finished trials.
         total: Of how many.
         record: The trial that just ended, in stage ``trial``.

@@ -13,14 +13,11 @@ from typing import Any
 
 from autotiny.base_model import BaseModel
 from autotiny.budget.limits import Budget
-from autotiny.budget.spending import Spending
 from autotiny.candidate import Candidate
 from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
-from autotiny.compression.sparsity.shares import SparsitySensitivity
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_score
-from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network
 from autotiny.pipeline import Pipeline
 from autotiny.readers.model_file import runs_code as model_runs_code
@@ -33,6 +30,7 @@ from autotiny.study.front import TrialRecord, feasible, pareto_front
 from autotiny.study.once import build_base_network
 from autotiny.study.progress import OnProgress, Progress
 from autotiny.study.recording import record_rejected, record_scored
+from autotiny.study.road import Road
 from autotiny.study.sampling import (
     MOST_ANCHORS,
     anchor_parameters,
@@ -236,54 +234,19 @@ class Search:
 
     def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
         """Return the candidates' road; base model and sensitivity come from the cache if there."""
-        base = self.base_model(on_progress)
-        return Pipeline(
-            self.task,
-            base,
-            self._wanted_sensitivity(base, on_progress),
-            self.runtime,
-            self._spending(),
-            seed=self.config.seed,
-            batch_size=self.config.space.training.batch_size,
-            blocks=self._blocks(base, on_progress),
-            sparsity_sensitivity=self._sparsity_sensitivity(base, on_progress),
-            head=self.config.head,
-        )
+        return self._road(on_progress).pipeline()
 
     def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
         """Return the sensitivity table of the base model."""
-        return self._sensitivity(self.base_model(on_progress), on_progress)
+        return self._road(on_progress).sensitivity()
 
     def blocks(self, on_progress: OnProgress = lambda _: None) -> tuple[BlockCost, ...]:
         """Return what skipping each block of the base model costs."""
+        return self._road(on_progress).blocks()
+
+    def _road(self, on_progress: OnProgress) -> Road:
         base = self.base_model(on_progress)
-        return once.block_costs(self.config, self.task, base, self.folder.cache, on_progress)
-
-    def _blocks(self, base: BaseModel, on_progress: OnProgress) -> tuple[BlockCost, ...]:
-        """Return the same, or nothing where the space does not ask for less than all of them."""
-        if self.config.space.parameters.get("depth", 1.0) in (None, 1, 1.0):
-            return ()
-        return once.block_costs(self.config, self.task, base, self.folder.cache, on_progress)
-
-    def _sparsity_sensitivity(
-        self, base: BaseModel, on_progress: OnProgress
-    ) -> tuple[SparsitySensitivity, ...]:
-        """Return what zeros cost where, or nothing where the space does not ask for it."""
-        if not self.config.space.may_be("sparsity_mode", "sensitivity"):
-            return ()
-        return once.sparsity_sensitivity(
-            self.config, self.task, base, self.folder.cache, on_progress
-        )
-
-    def _spending(self) -> Spending:
-        config = self.config
-        return Spending.within(
-            config.budget,
-            config.device,
-            self.runtime,
-            app_flash_bytes=config.app_flash_bytes,
-            app_ram_bytes=config.app_ram_bytes,
-        )
+        return Road(self.config, self.task, self.runtime, self.folder.cache, base, on_progress)
 
     def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
         """Return the base model: trained, or the user's own; from the cache if it is there.
@@ -295,21 +258,6 @@ class Search:
         if model is not None and model_runs_code(model) and not self._trusted:
             require_trusted(self.folder.path, *facts, names=model)
         return once.base_model(self.config, self.task, self.folder.cache, on_progress)
-
-    def _sensitivity(self, base: BaseModel, on_progress: OnProgress) -> tuple[Sensitivity, ...]:
-        network, _ = fold_batch_norm(base.network, base.weights)
-        options = self.runtime.precision_costs(network, self.config.device).options
-        return once.sensitivity(
-            self.config, self.task, base, options, self.folder.cache, on_progress
-        )
-
-    def _wanted_sensitivity(
-        self, base: BaseModel, on_progress: OnProgress
-    ) -> tuple[Sensitivity, ...]:
-        """Return the sensitivity table, or nothing where every candidate stays int8."""
-        if self.config.space.parameters.get("precision_tolerance") in (None, 0, 0.0):
-            return ()
-        return self._sensitivity(base, on_progress)
 
     def _close_interrupted(self) -> None:
         """Close trials that a killed process left running, and have their draws tried again.

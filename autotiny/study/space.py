@@ -94,6 +94,7 @@ class SearchSpace(BaseModel):
         family: Base-model family; None where the user's own model takes its place.
         base: The family's options.
         training: How the base model is trained; the batch size also holds for candidates.
+        protect: Layers that keep all their channels and weights.
         parameters: Hyperparameter name to a range, choices, a fixed value, or nothing (dropped).
     """
 
@@ -102,6 +103,7 @@ class SearchSpace(BaseModel):
     family: str | None = None
     base: dict[str, Any] = Field(default_factory=dict)
     training: BaseTraining = BaseTraining()
+    protect: list[str] = Field(default_factory=list)
     parameters: dict[str, Spec] = Field(default_factory=dict)
 
     @field_validator("parameters", mode="before")

@@ -4,14 +4,14 @@ A plain function over the same layer descriptions that lowering writes, so there
 description of a network to keep in step. What each kind of layer computes is in ``operators``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.networks.graph import INPUT, Network, Weights
-from autotiny.networks.layers import Conv2D
+from autotiny.networks.layers import Conv2D, Layer
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.operators import Pass, compute
 
@@ -41,6 +41,7 @@ def forward(
     *,
     training: bool = False,
     cut_out: bool = False,
+    hook: Callable[[Layer, Any], Any] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Run a batch; return its outputs, ``(n, outputs)``, and the batch statistics of batch norm.
 
@@ -50,6 +51,7 @@ def forward(
         x: Batch, ``(n, *input_shape)``.
         training: Normalise by the batch's own mean and variance.
         cut_out: The batch is the first layer's windows, from ``windows``, not samples.
+        hook: Is given every layer with its output, and gives what the layers behind it read.
     """
     import tensorflow as tf
 
@@ -59,7 +61,8 @@ def forward(
     for layer in network.layers:
         inputs = [values[name] for name in layer.inputs]
         windowed = cut_out and layer is network.layers[0]
-        values[layer.name] = compute(this, layer, inputs, windowed=windowed)
+        value = compute(this, layer, inputs, windowed=windowed)
+        values[layer.name] = value if hook is None else hook(layer, value)
         for name in set(layer.inputs):  # nothing outlives its last reader
             if last_use[name] == layer.name:
                 del values[name]

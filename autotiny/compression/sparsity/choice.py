@@ -23,6 +23,7 @@ def choose_pruning(
     mode: str,
     sensitivity: Sequence[SparsitySensitivity] = (),
     gradients: Callable[[], Weights] | None = None,
+    protect: Sequence[str] = (),
     seed: int = 0,
 ) -> Pruning:
     """Return how a student's training prunes.
@@ -36,17 +37,18 @@ def choose_pruning(
         mode: How zeros are spent over kernels; see ``shares.MODES``.
         sensitivity: For the mode of that name.
         gradients: Gives the gradient of the loss by the weights, for criteria that read it.
+        protect: Layers that keep all their weights.
         seed: Of the random criterion.
     """
-    plain = Pruning(schedule, criterion, pattern)
-    names = prunable(network)
+    safe = {f"{layer}/kernel": 0.0 for layer in protect}
+    plain = Pruning(schedule, criterion, pattern, safe)
+    names = [name for name in prunable(network) if name not in safe]
     if schedule.final == 0 or not names or mode == "uniform" or pattern == "2:4":
         return plain
     sizes = {name: weights[name].size for name in names}
     if mode == "sensitivity":
-        return Pruning(
-            schedule, criterion, pattern, sensitivity_shares(sizes, sensitivity, schedule.final)
-        )
+        shares = sensitivity_shares(sizes, sensitivity, schedule.final)
+        return Pruning(schedule, criterion, pattern, shares | safe)
     part = CRITERIA[criterion]
     found = gradients() if part.needs_gradient and gradients is not None else {}
     rng = np.random.default_rng(seed)
@@ -61,7 +63,8 @@ def choose_pruning(
         )
         for name in names
     }
-    return Pruning(schedule, criterion, pattern, global_shares(scores, schedule.final))
+    shares = global_shares(scores, schedule.final)
+    return Pruning(schedule, criterion, pattern, shares | safe)
 
 
 def zero_counts(pruning: Pruning, network: Network) -> dict[str, int]:
