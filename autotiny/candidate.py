@@ -1,7 +1,7 @@
 """One point of a search space."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +9,47 @@ from pydantic import BaseModel, ConfigDict, Field
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
 from autotiny.hyperparameters import RULES
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a candidate is trained, besides its learning rate and epochs.
+
+    Attributes:
+        optimiser: How weights follow their gradient.
+        batch_size: Samples a step; 0 is as many as for the base model.
+        fine_tuning_rate: Factor of the learning rate once the final sparsity is reached.
+        grid_rate: Factor of the learning rate on the final grid of few bits.
+        weight_decay: Decoupled, times the rate.
+        regulariser: ``none``, ``l1`` or ``l2``, of kernels that are pruned.
+        regulariser_factor: How strong that is.
+        label_smoothing: Share of the loss against outputs that prefer nothing.
+        mixup: Parameter of the beta distribution; 0 is none.
+        augmentation: Name of a combination.
+        augmentation_strength: How much samples change.
+        patience: Epochs without a better validation score before stopping; 0 trains to the end.
+    """
+
+    optimiser: str
+    batch_size: int
+    fine_tuning_rate: float
+    grid_rate: float
+    weight_decay: float
+    regulariser: str
+    regulariser_factor: float
+    label_smoothing: float
+    mixup: float
+    augmentation: str
+    augmentation_strength: float
+    patience: int
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "Fitting":
+        """Return it from a trial's complete parameters."""
+        return cls(**{  # type: ignore[arg-type]
+            field.name: type(RULES[field.name].default)(parameters[field.name])
+            for field in fields(cls)
+        })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,7 +70,8 @@ class Candidate:
         encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
             ``budget`` is wherever the RAM budget allows.
         distillation: Temperature and alpha.
-        learning_rate: Adam's peak rate.
+        fitting: How it is trained otherwise.
+        learning_rate: The peak rate.
         epochs: Passes over the training split; layers of few bits then get a third as many more.
     """
 
@@ -45,6 +87,7 @@ class Candidate:
     precision_tolerance: float
     encoding_ram: str
     distillation: Distillation
+    fitting: Fitting
     learning_rate: float
     epochs: int
 
@@ -77,6 +120,7 @@ class Candidate:
                 alpha=float(p["distillation_alpha"]),
                 temperature=float(p["distillation_temperature"]),
             ),
+            fitting=Fitting.from_parameters(p),
             learning_rate=float(p["learning_rate"]),
             epochs=int(p["epochs"]),
         )

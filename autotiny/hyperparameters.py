@@ -7,6 +7,8 @@ from typing import Literal
 from autotiny.compression.importance import IMPORTANCES
 from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
 from autotiny.compression.width import SCOPES
+from autotiny.training.augmentations import COMBINATIONS
+from autotiny.training.optimisers import OPTIMISERS
 
 Value = bool | int | float | str
 
@@ -69,6 +71,22 @@ RULES: dict[str, ParameterRule] = {
     "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
     "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
     "distillation_temperature": ParameterRule("float", 4.0, 0.1, 100.0, needs="distillation_alpha"),
+    "optimiser": ParameterRule("choice", "adam", choices=tuple(OPTIMISERS)),
+    "batch_size": ParameterRule("int", 0, 0, 4096),
+    "fine_tuning_rate": ParameterRule("float", 1.0, 0.001, 10.0, needs="sparsity"),
+    "grid_rate": ParameterRule("float", 0.25, 0.001, 10.0),
+    "weight_decay": ParameterRule("float", 0.0, 0.0, 10.0),
+    "regulariser": ParameterRule("choice", "none", choices=("none", "l1", "l2"), needs="sparsity"),
+    "regulariser_factor": ParameterRule(
+        "float", 1e-4, 0.0, 1.0, needs="regulariser", values=("l1", "l2")
+    ),
+    "label_smoothing": ParameterRule("float", 0.0, 0.0, 0.9),
+    "mixup": ParameterRule("float", 0.0, 0.0, 10.0),
+    "augmentation": ParameterRule("choice", "none", choices=tuple(COMBINATIONS)),
+    "augmentation_strength": ParameterRule(
+        "float", 0.5, 0.0, 1.0, needs="augmentation", values=tuple(COMBINATIONS)[1:]
+    ),
+    "patience": ParameterRule("int", 0, 0, 100_000),
     "learning_rate": ParameterRule("float", 0.002, 1e-7, 1.0),
     "epochs": ParameterRule("int", 30, 1, 100_000),
 }

@@ -10,7 +10,7 @@ afterwards, and it keeps any budget that its stand-in keeps: nothing is trained 
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -36,63 +36,15 @@ from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.layers import Softmax
 from autotiny.networks.precision import PrecisionPlan
-from autotiny.runtimes._base import Footprint, Packed, Runtime
+from autotiny.runtimes._base import Packed, Runtime
+from autotiny.students import Artifact, Prepared, train_student
 from autotiny.tasks._base import Task
+from autotiny.training.augmentations import suits
 
-#: Epochs that low-bit layers get on their final grid, as a share of those before it.
-GRID_SHARE = 0.35
 #: What a model does to its last values on the device: nothing, or probabilities of classes.
 Head = Literal["linear", "softmax"]
 #: Name of the layer that does it.
 _HEAD = "probabilities"
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A lowered candidate.
-
-    Attributes:
-        model: Full quantised .tflite.
-        packed: The image and how its weights are stored.
-        footprint: Of that very image.
-    """
-
-    model: bytes
-    packed: Packed
-    footprint: Footprint
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A candidate before training.
-
-    Attributes:
-        candidate: Its hyperparameters, without those that change nothing.
-        network: The student.
-        weights: Inherited from the base model.
-        plan: Bits per layer.
-        pruning: How they are.
-        pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
-        artifact: Lowered from a stand-in: its flash is an upper bound of the trained one's, and so
-            is its RAM unless other encodings, which the budget has room for, make flash smaller.
-        dropped: Hyperparameter to why it changes no byte of this candidate's file.
-    """
-
-    candidate: Candidate
-    network: Network
-    weights: Weights
-    plan: PrecisionPlan
-    pruning: Pruning
-    pruned: tuple[str, ...]
-    artifact: Artifact
-    dropped: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def grid_epochs(self) -> int:
-        """Epochs on the weights' final grid, after those of the candidate; 0 if all are int8."""
-        if all(precision.weight_bits == 8 for precision in self.plan.values()):
-            return 0
-        return max(1, round(self.candidate.epochs * GRID_SHARE))
 
 
 @dataclass(frozen=True)
@@ -166,6 +118,11 @@ class Pipeline:
             pruning = Pruning(dense)
             if (without := self.plan(folded, candidate.precision_tolerance)) != wanted:
                 plan, artifact = self._stood_in(candidate, folded, without, {})
+        augmentation = candidate.fitting.augmentation
+        if not suits(augmentation, self._task.layout):
+            dropped["augmentation"] = f"{augmentation} is not for samples of {self._task.layout}s"
+            plain = dataclasses.replace(candidate.fitting, augmentation="none")
+            candidate = dataclasses.replace(candidate, fitting=plain)
         if candidate.precision_tolerance > 0 and not plan:
             dropped["precision_tolerance"] = "fewer bits save nothing within it"
         if set(artifact.packed.encodings.values()) <= {"int8"}:
@@ -227,7 +184,15 @@ class Pipeline:
         Raises:
             CandidateError: If training diverged, or the model is larger than its bound.
         """
-        network, weights = self._train(prepared, seed, on_epoch)
+        network, weights = train_student(
+            prepared,
+            self._task,
+            self._base.train_outputs,
+            batch_size=self._batch_size,
+            seed=seed,
+            cluster_seed=self._seed,
+            on_epoch=on_epoch,
+        )
         ranges = activation_ranges(network, weights, self.representative)
         artifact = self._lower(prepared.candidate, network, weights, prepared.plan, ranges)
         artifact = self._within_bound(prepared, artifact)
@@ -278,57 +243,6 @@ class Pipeline:
     def representative(self) -> NDArray[np.float32]:
         """Training samples that activation ranges are measured on."""
         return representative_samples(self._task, self._seed)
-
-    def _train(
-        self, prepared: Prepared, seed: int, on_epoch: Callable[[int, float], None] | None
-    ) -> tuple[Network, Weights]:
-        """Return the trained student without batch norm, low-bit kernels on their levels."""
-        from autotiny.training.loop import TrainingSettings, train
-
-        candidate = prepared.candidate
-        settings = TrainingSettings(
-            epochs=candidate.epochs,
-            learning_rate=candidate.learning_rate,
-            batch_size=self._batch_size,
-            seed=seed,
-            pruning=prepared.pruning,
-            pruned=prepared.pruned,
-            distillation=candidate.distillation,
-        )
-        teacher = self._base.train_outputs
-        result = train(
-            prepared.network,
-            prepared.weights,
-            self._task.train,
-            settings,
-            goal=self._task.goal,
-            teacher_logits=teacher,
-            on_epoch=on_epoch,
-        )
-        network, weights = fold_batch_norm(prepared.network, result.weights)
-        if not prepared.grid_epochs:
-            return network, weights
-        levels = plan_levels(network, weights, prepared.plan, seed=self._seed)
-        settings = dataclasses.replace(
-            settings,
-            epochs=prepared.grid_epochs,
-            # The grid is entered from a trained model: smaller steps keep it one.
-            learning_rate=candidate.learning_rate / 4,
-            pruning=Pruning(dataclasses.replace(candidate.sparsity, final=0.0)),
-            levels=levels,
-            keep_zeros=candidate.sparsity.final > 0,
-        )
-        done = len(result.losses)
-        result = train(
-            network,
-            weights,
-            self._task.train,
-            settings,
-            goal=self._task.goal,
-            teacher_logits=teacher,
-            on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
-        )
-        return network, snap_clustered(result.weights, levels)
 
     def _lower(
         self,

@@ -10,8 +10,8 @@ ORDER = (
     "errors", "quiet", "units", "files", "yaml_text", "problems", "resources", "tensorflow_setup",
     "user_code", "tasks", "networks", "tflite", "readers", "lowering", "runtimes", "devices",
     "budget",
-    "evaluation", "compression", "hyperparameters", "candidate", "training", "base_model",
-    "pipeline", "export", "conversion", "study", "report", "cli_options", "commands",
+    "evaluation", "compression", "training", "hyperparameters", "candidate", "base_model",
+    "students", "pipeline", "export", "conversion", "study", "report", "cli_options", "commands",
     "cli_files", "cli", "__main__",
 )  # fmt: skip
 MOST_LINES, MEDIAN_LINES = 400, 150

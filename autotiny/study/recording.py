@@ -4,8 +4,9 @@ import dataclasses
 from typing import Any
 
 from autotiny.networks.precision import PrecisionPlan
-from autotiny.pipeline import Artifact, Prepared, Scored
+from autotiny.pipeline import Scored
 from autotiny.runtimes._base import Footprint
+from autotiny.students import Artifact, Prepared
 from autotiny.study.config import StudyConfig
 from autotiny.study.elsewhere import as_stored, in_other_runtimes
 from autotiny.study.front import TrialRecord, objective_value

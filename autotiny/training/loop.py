@@ -20,13 +20,14 @@ from autotiny.errors import DivergedError
 from autotiny.networks.graph import Network, Weights
 from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
+from autotiny.training.augmentations import COMBINATIONS, augmented
 from autotiny.training.forward import forward, in_batches, windows
 from autotiny.training.masks import Masks
+from autotiny.training.optimisers import OPTIMISERS
 from autotiny.training.output_scale import OutputScale
 
 #: Share of the old value that a batch-norm statistic keeps each step.
 MOMENTUM = 0.95
-_BETA1, _BETA2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,21 @@ class TrainingSettings:
 
     Attributes:
         epochs: Passes over the training split.
-        learning_rate: Adam's peak rate (Kingma and Ba 2015); decays to 0 by a half cosine.
+        learning_rate: The peak rate; decays to 0 by a half cosine (Loshchilov and Hutter 2017).
+        fine_tuning_rate: Factor of the rate once the final sparsity is reached.
         batch_size: Samples a step.
+        optimiser: Name of how weights follow their gradient.
+        weight_decay: Share of a kernel's weights that goes each step, times the rate
+            (Loshchilov and Hutter 2019, decoupled).
+        regulariser: ``none``, ``l1`` or ``l2``: what is added to the loss for kernels that are
+            pruned, until they have their final sparsity (Han et al. 2015).
+        regulariser_factor: Times the sum of magnitudes, or of squares.
+        label_smoothing: Share of the loss against outputs that prefer nothing (Szegedy et al.
+            2016).
+        mixup: Parameter of the beta distribution that samples are mixed by (Zhang et al. 2018);
+            0 is none.
+        augmentation: Name of a combination of augmentations.
+        augmentation_strength: How much they change, 0..1.
         seed: Of the order of samples.
         pruning: When which weights become zero.
         pruned: Kernels that this holds for; None is every prunable one.
@@ -50,7 +64,16 @@ class TrainingSettings:
 
     epochs: int
     learning_rate: float = 1e-3
+    fine_tuning_rate: float = 1.0
     batch_size: int = 32
+    optimiser: str = "adam"
+    weight_decay: float = 0.0
+    regulariser: str = "none"
+    regulariser_factor: float = 0.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    augmentation: str = "none"
+    augmentation_strength: float = 0.5
     seed: int = 0
     pruning: Pruning = field(default_factory=Pruning)
     pruned: tuple[str, ...] | None = None
@@ -129,6 +152,7 @@ def train(
     losses: list[float] = []
     scores: list[float] = []
     best: tuple[float, Weights] = (-math.inf, weights)
+    since = 0
     for epoch in range(settings.epochs):
         order = rng.permutation(len(split))[: steps * batch].reshape(steps, batch)
         loss = loop.epoch(x, y, counts, teacher, tf.constant(order), tf.constant(epoch * steps))
@@ -144,12 +168,14 @@ def train(
             outputs = loop.outputs(validation.x)
             outputs = outputs if scale is None else scale.real(outputs)
             scores.append(goal.score(outputs, validation))
-            qualities = [goal.metric.quality(score) for score in scores]
-            if qualities[-1] > best[0]:
-                best = (qualities[-1], trained())
-            elif epoch - int(np.argmax(qualities)) >= settings.patience:
+            quality = goal.metric.quality(scores[-1])
+            if (epoch + 1) * steps <= loop.settled:  # what is not sparse yet does not count
+                since = epoch
+            elif quality > best[0]:
+                best, since = (quality, trained()), epoch
+            elif epoch - since >= settings.patience:
                 break
-    final = best[1] if settings.patience is not None and scores else trained()
+    final = best[1] if math.isfinite(best[0]) else trained()
     for name, array in final.items():
         if not np.isfinite(array).all():
             raise DivergedError(f"Training diverged: {name} holds a value that is not finite.")
@@ -178,7 +204,10 @@ class _Loop:
         self._statistics = [n for n in weights if n.endswith(("/mean", "/variance"))]
         self._trained = [name for name in weights if name not in self._statistics]
         self._vector = tf.Variable(_joined(weights, self._trained))
-        self._moments = [tf.Variable(tf.zeros_like(self._vector)) for _ in range(2)]
+        self._optimiser = OPTIMISERS[settings.optimiser]
+        self._slots = [
+            tf.Variable(tf.zeros_like(self._vector)) for _ in range(self._optimiser.slots)
+        ]
         self._running = tf.Variable(_joined(weights, self._statistics))
         self._total = settings.epochs * steps
         self._masks = Masks(
@@ -191,15 +220,32 @@ class _Loop:
             seed=settings.seed,
             keep_zeros=settings.keep_zeros,
         )
+        kernels = {name for name in self._trained if name.endswith("/kernel")}
+        self._kernels = self._marked(weights, kernels)
+        self._shrunk = self._marked(weights, kernels & set(self._masks.pruned))
         self._cut_out = False
         self.epoch = tf.function(self._epoch)
         self._predict = tf.function(self._infer, reduce_retracing=True)
 
     def inputs(self, x: NDArray[np.float32]) -> Any:
         """Return samples as ``epoch`` takes them."""
-        cut = windows(self._tf, self._network, x)
+        cut = None
+        if not COMBINATIONS[self._settings.augmentation]:  # which change samples, not windows
+            cut = windows(self._tf, self._network, x)
         self._cut_out = cut is not None
         return cut if self._cut_out else self._tf.constant(x)
+
+    @property
+    def settled(self) -> int:
+        """The step from which on the sparsity is final."""
+        return self._masks.settled
+
+    def _marked(self, weights: Weights, names: set[str]) -> Any:
+        """Return 1 for the weights of some arrays, of the vector's shape."""
+        marks = {
+            name: np.full(weights[name].shape, name in names, np.float32) for name in self._trained
+        }
+        return self._tf.constant(_joined(marks, self._trained))
 
     def weights(self) -> Weights:
         return {name: tensor.numpy() for name, tensor in self._arrays().items()}
@@ -222,6 +268,8 @@ class _Loop:
 
     def _step(self, x: Any, y: Any, count: Any, teacher: Any, step: Any) -> Any:
         tf = self._tf
+        mixing = self._mixing(step, tf.shape(x)[0])
+        x = self._changed(x, mixing, step)
         if self._masks:
             self._masks.update(step, self._arrays(), lambda: self._gradients(x, y, count))
         with tf.GradientTape() as tape:
@@ -229,6 +277,10 @@ class _Loop:
                 self._network, self._effective(), x, training=True, cut_out=self._cut_out
             )
             loss = self._loss(outputs, y, count, teacher)
+            if mixing is not None:
+                share, other = mixing
+                swapped = [None if v is None else tf.gather(v, other) for v in (y, count, teacher)]
+                loss = share * loss + (1 - share) * self._loss(outputs, *swapped)
         self._apply(tape.gradient(loss, self._vector), step)
         if statistics:
             batch = tf.concat([statistics[name] for name in self._statistics], 0)
@@ -250,10 +302,35 @@ class _Loop:
         )
         return found
 
+    def _mixing(self, step: Any, size: Any) -> tuple[Any, Any] | None:
+        """Return what share of each sample stays, and which other one it is mixed with."""
+        tf, alpha = self._tf, self._settings.mixup
+        if alpha == 0:
+            return None
+        seed = tf.stack([tf.constant(self._settings.seed), tf.cast(step, tf.int32)])
+        one, two = tf.unstack(tf.random.stateless_gamma((2,), seed, alpha))
+        order = tf.argsort(tf.random.stateless_uniform((size,), seed + 1))
+        return one / tf.maximum(one + two, 1e-12), order
+
+    def _changed(self, x: Any, mixing: tuple[Any, Any] | None, step: Any) -> Any:
+        """Return samples augmented and mixed."""
+        tf, settings = self._tf, self._settings
+        if COMBINATIONS[settings.augmentation]:
+            seed = tf.stack([tf.constant(settings.seed), tf.cast(step, tf.int32)])
+            strength = settings.augmentation_strength
+            x = augmented(tf, x, settings.augmentation, strength, seed)
+        if mixing is not None:
+            share, other = mixing
+            x = share * x + (1 - share) * tf.gather(x, other)
+        return x
+
     def _loss(self, outputs: Any, y: Any, count: Any, teacher: Any) -> Any:
         """Return the mean loss of a batch."""
         tf = self._tf
         losses = distillation_loss(tf, self._kind, outputs, y, teacher, self._settings.distillation)
+        smoothing = self._settings.label_smoothing
+        if smoothing > 0 and (flat := self._kind.indifference(tf, outputs)) is not None:
+            losses = (1 - smoothing) * losses + smoothing * flat
         return tf.reduce_mean(losses if count is None else losses * count)
 
     def _arrays(self) -> dict[str, Any]:
@@ -275,23 +352,21 @@ class _Loop:
         return tensors
 
     def _apply(self, gradient: Any, step: Any) -> None:
-        """Adam with a half-cosine rate; the fused operator is what keeps a step short."""
-        tf = self._tf
+        """Take a step with a half-cosine rate."""
+        tf, settings = self._tf, self._settings
         done = tf.cast(step, tf.float32)
-        rate = self._settings.learning_rate * 0.5 * (1 + tf.cos(np.pi * done / self._total))
-        first, second = self._moments
-        tf.raw_ops.ResourceApplyAdam(
-            var=self._vector.handle,
-            m=first.handle,
-            v=second.handle,
-            beta1_power=tf.pow(_BETA1, done + 1),
-            beta2_power=tf.pow(_BETA2, done + 1),
-            lr=rate,
-            beta1=_BETA1,
-            beta2=_BETA2,
-            epsilon=_ADAM_EPSILON,
-            grad=gradient,
-        )
+        rate = settings.learning_rate * 0.5 * (1 + tf.cos(np.pi * done / self._total))
+        settled = done >= self._masks.settled
+        if settings.fine_tuning_rate != 1.0 and self._masks:
+            rate = tf.where(settled, rate * settings.fine_tuning_rate, rate)
+        if settings.regulariser != "none":
+            pull = tf.sign(self._vector) if settings.regulariser == "l1" else 2 * self._vector
+            active = tf.where(settled, 0.0, settings.regulariser_factor)
+            gradient += active * self._shrunk * pull
+        self._optimiser.apply(tf, self._vector, self._slots, gradient, rate, done)
+        if settings.weight_decay > 0:
+            kept = 1 - rate * settings.weight_decay * self._kernels
+            self._vector.assign(self._vector * kept)
 
 
 def _joined(arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]) -> Any:

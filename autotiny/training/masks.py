@@ -62,6 +62,20 @@ class Masks:
         rng = np.random.default_rng((seed, 1))
         self._noise = {n: rng.random(self._shapes[n], np.float32) for n in self._pruned}
 
+    @property
+    def pruned(self) -> tuple[str, ...]:
+        """Kernels that may have zeros."""
+        return self._pruned
+
+    @property
+    def settled(self) -> int:
+        """The step from which on the sparsity is final; 0 if nothing is pruned."""
+        if self._schedule is None:
+            return 0
+        if self._schedule.end_step >= 0:
+            return int(self._schedule.end_step)
+        return min(round(self._pruning.schedule.begin * self._total), self._total - 1)
+
     def __bool__(self) -> bool:
         return self._mask is not None
 

@@ -41,6 +41,13 @@ class TaskKind(ABC):
     def distillation(self, tf: Any, outputs: Any, teacher: Any, temperature: float) -> Any:
         """Return each sample's loss against its teacher's outputs, of the size of ``loss``."""
 
+    def indifference(self, tf: Any, outputs: Any) -> Any:
+        """Return each sample's loss against outputs that prefer nothing; None if there are none.
+
+        Label smoothing adds some of it.
+        """
+        return None
+
     @abstractmethod
     def divergence(self, reference: Reals, other: Reals) -> float:
         """Return how far outputs are from others: 0 for equal ones, about 1 for useless ones."""

@@ -36,6 +36,13 @@ class Classification(TaskKind):
             return tf.nn.sigmoid_cross_entropy_with_logits(labels, outputs[:, 0])
         return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
 
+    def indifference(self, tf: Any, outputs: Any) -> Any:
+        """Return the cross-entropy with all classes being equally likely."""
+        if outputs.shape[-1] == 1:
+            half = tf.fill(tf.shape(outputs), 0.5)
+            return tf.nn.sigmoid_cross_entropy_with_logits(half, outputs)[:, 0]
+        return -tf.reduce_mean(tf.nn.log_softmax(outputs), axis=-1)
+
     def distillation(self, tf: Any, outputs: Any, teacher: Any, temperature: float) -> Any:
         """Return the cross-entropy with soft targets (Hinton, Vinyals and Dean 2015).
 

@@ -26,6 +26,12 @@ class MultiLabel(TaskKind):
         losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
         return tf.reduce_mean(losses, axis=-1)
 
+    def indifference(self, tf: Any, outputs: Any) -> Any:
+        """Return the mean cross-entropy with every label being as likely as not."""
+        half = tf.fill(tf.shape(outputs), 0.5)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(half, outputs)
+        return tf.reduce_mean(losses, axis=-1)
+
     def distillation(self, tf: Any, outputs: Any, teacher: Any, temperature: float) -> Any:
         """Return the cross-entropy with soft labels, scaled by the temperature's square."""
         soft = tf.nn.sigmoid(teacher / temperature)

@@ -1,0 +1,150 @@
+"""A candidate's student before training, and its training."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotiny.candidate import Candidate
+from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.compression.sparsity import Pruning
+from autotiny.networks.batch_norm import fold_batch_norm
+from autotiny.networks.graph import Network, Weights
+from autotiny.networks.precision import PrecisionPlan
+from autotiny.runtimes._base import Footprint, Packed
+from autotiny.tasks._base import Task
+
+#: Epochs that low-bit layers get on their final grid, as a share of those before it.
+GRID_SHARE = 0.35
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A lowered candidate.
+
+    Attributes:
+        model: Full quantised .tflite.
+        packed: The image and how its weights are stored.
+        footprint: Of that very image.
+    """
+
+    model: bytes
+    packed: Packed
+    footprint: Footprint
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A candidate before training.
+
+    Attributes:
+        candidate: Its hyperparameters, without those that change nothing.
+        network: The student.
+        weights: Inherited from the base model.
+        plan: Bits per layer.
+        pruning: How they are.
+        pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
+        artifact: Lowered from a stand-in: its flash is an upper bound of the trained one's, and so
+            is its RAM unless other encodings, which the budget has room for, make flash smaller.
+        dropped: Hyperparameter to why it changes no byte of this candidate's file.
+    """
+
+    candidate: Candidate
+    network: Network
+    weights: Weights
+    plan: PrecisionPlan
+    pruning: Pruning
+    pruned: tuple[str, ...]
+    artifact: Artifact
+    dropped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def grid_epochs(self) -> int:
+        """Epochs on the weights' final grid, after those of the candidate; 0 if all are int8."""
+        if all(precision.weight_bits == 8 for precision in self.plan.values()):
+            return 0
+        return max(1, round(self.candidate.epochs * GRID_SHARE))
+
+
+def train_student(
+    prepared: Prepared,
+    task: Task,
+    teacher: NDArray[np.float32],
+    *,
+    batch_size: int,
+    seed: int,
+    cluster_seed: int,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> tuple[Network, Weights]:
+    """Return the trained student without batch norm, low-bit kernels on their levels.
+
+    Args:
+        prepared: The candidate.
+        task: Its data.
+        teacher: The teacher's outputs on the training split, ``(n, outputs)``.
+        batch_size: Samples a step where the candidate does not say.
+        seed: Of the order of samples and of all that is drawn.
+        cluster_seed: Of the levels of few bits.
+        on_epoch: Called with the epoch's number and mean loss.
+    """
+    from autotiny.training.loop import TrainingSettings, train
+
+    candidate, fitting = prepared.candidate, prepared.candidate.fitting
+    settings = TrainingSettings(
+        epochs=candidate.epochs,
+        learning_rate=candidate.learning_rate,
+        fine_tuning_rate=fitting.fine_tuning_rate,
+        batch_size=fitting.batch_size or batch_size,
+        optimiser=fitting.optimiser,
+        weight_decay=fitting.weight_decay,
+        regulariser=fitting.regulariser,
+        regulariser_factor=fitting.regulariser_factor,
+        label_smoothing=fitting.label_smoothing,
+        mixup=fitting.mixup,
+        augmentation=fitting.augmentation,
+        augmentation_strength=fitting.augmentation_strength,
+        patience=fitting.patience or None,
+        seed=seed,
+        pruning=prepared.pruning,
+        pruned=prepared.pruned,
+        distillation=candidate.distillation,
+    )
+    result = train(
+        prepared.network,
+        prepared.weights,
+        task.train,
+        settings,
+        goal=task.goal,
+        teacher_logits=teacher,
+        validation=task.validation,
+        on_epoch=on_epoch,
+    )
+    network, weights = fold_batch_norm(prepared.network, result.weights)
+    if not prepared.grid_epochs:
+        return network, weights
+    levels = plan_levels(network, weights, prepared.plan, seed=cluster_seed)
+    settings = dataclasses.replace(
+        settings,
+        epochs=prepared.grid_epochs,
+        # The grid is entered from a trained model: smaller steps keep it one.
+        learning_rate=candidate.learning_rate * fitting.grid_rate,
+        fine_tuning_rate=1.0,
+        regulariser="none",
+        patience=None,
+        pruning=Pruning(dataclasses.replace(candidate.sparsity, final=0.0)),
+        levels=levels,
+        keep_zeros=candidate.sparsity.final > 0,
+    )
+    done = len(result.losses)
+    result = train(
+        network,
+        weights,
+        task.train,
+        settings,
+        goal=task.goal,
+        teacher_logits=teacher,
+        on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
+    )
+    return network, snap_clustered(result.weights, levels)
