@@ -119,6 +119,7 @@ class Candidate:
             distillation=Distillation(
                 alpha=float(p["distillation_alpha"]),
                 temperature=float(p["distillation_temperature"]),
+                kind=str(p["distillation"]),
             ),
             fitting=Fitting.from_parameters(p),
             learning_rate=float(p["learning_rate"]),

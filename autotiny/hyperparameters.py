@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from autotiny.compression.distillation import TEACHINGS
 from autotiny.compression.importance import IMPORTANCES
 from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
 from autotiny.compression.width import SCOPES
@@ -70,6 +71,9 @@ RULES: dict[str, ParameterRule] = {
     "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
     "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
     "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
+    "distillation": ParameterRule(
+        "choice", "soft", choices=tuple(TEACHINGS), needs="distillation_alpha"
+    ),
     "distillation_temperature": ParameterRule("float", 4.0, 0.1, 100.0, needs="distillation_alpha"),
     "optimiser": ParameterRule("choice", "adam", choices=tuple(OPTIMISERS)),
     "batch_size": ParameterRule("int", 0, 0, 4096),

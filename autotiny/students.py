@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.compression.distillation import Lesson
 from autotiny.compression.sparsity import Pruning
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network, Weights
@@ -117,7 +118,7 @@ def train_student(
         task.train,
         settings,
         goal=task.goal,
-        teacher_logits=teacher,
+        lesson=Lesson(teacher),
         validation=task.validation,
         on_epoch=on_epoch,
     )
@@ -144,7 +145,7 @@ def train_student(
         task.train,
         settings,
         goal=task.goal,
-        teacher_logits=teacher,
+        lesson=Lesson(teacher),
         on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
     )
     return network, snap_clustered(result.weights, levels)

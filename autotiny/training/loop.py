@@ -6,28 +6,31 @@ spends most of its time between steps; this spends none.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.compression.clustering import WeightLevels
-from autotiny.compression.distillation import Distillation, distillation_loss
+from autotiny.compression.distillation import NO_LESSON, Distillation, Lesson, distillation_loss
 from autotiny.compression.sparsity import Pruning, prunable
 from autotiny.errors import DivergedError
 from autotiny.networks.graph import Network, Weights
 from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
-from autotiny.training.augmentations import COMBINATIONS, augmented
+from autotiny.training.changes import Changes
 from autotiny.training.forward import forward, in_batches, windows
+from autotiny.training.lessons import ADAPTER, HintTap, PeerNetwork, channels_of, without_adapter
 from autotiny.training.masks import Masks
 from autotiny.training.optimisers import OPTIMISERS
 from autotiny.training.output_scale import OutputScale
+from autotiny.training.parameters import Parameters
 
-#: Share of the old value that a batch-norm statistic keeps each step.
-MOMENTUM = 0.95
+#: Tensors of a batch by name: ``x``, ``y`` and what else there is of ``counts``, ``teacher`` and
+#: ``features``.
+Batch = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def train(
     settings: TrainingSettings,
     *,
     goal: Goal = CLASSIFY,
-    teacher_logits: NDArray[np.float32] | None = None,
+    lesson: Lesson = NO_LESSON,
     validation: Split | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> TrainingResult:
@@ -117,16 +120,18 @@ def train(
         split: Samples to fit.
         settings: Epochs, rates, sparsity, distillation, weight levels.
         goal: Loss, score and class weights.
-        teacher_logits: The teacher's outputs on ``split``, ``(n, outputs)``; needed for alpha > 0.
+        lesson: What it is taught by, beside its targets; needed for alpha > 0.
         validation: Scored after each epoch when ``settings.patience`` is set.
         on_epoch: Called with the epoch's number (from 1) and mean loss.
 
     Raises:
-        ValueError: If alpha is above 0 and no teacher's outputs are given.
+        ValueError: If alpha is above 0 and there is no teacher.
         DivergedError: If the loss or a weight is not finite.
     """
-    if settings.distillation.alpha > 0 and teacher_logits is None:
-        raise ValueError("Distillation needs the teacher's outputs.")
+    if settings.distillation.alpha == 0:
+        lesson = NO_LESSON
+    elif not lesson:
+        raise ValueError("Distillation needs a teacher.")
     batch = min(settings.batch_size, len(split))
     tf = prepare_tensorflow(settings.seed)
     steps = len(split) // batch
@@ -134,15 +139,21 @@ def train(
     scale = OutputScale.of(network, targets) if goal.kind.standardised else None
     if scale is not None:
         weights, targets = scale.removed(weights), scale.standardised(targets)
-        teacher_logits = None if teacher_logits is None else scale.standardised(teacher_logits)
-    loop = _Loop(tf, network, weights, settings, steps, goal)
-    x, y = loop.inputs(split.x), tf.constant(targets)
-    counts = (
-        None
-        if goal.class_weights is None
-        else tf.constant(np.take(np.array(goal.class_weights, np.float32), split.y))
-    )
-    teacher = None if teacher_logits is None else tf.constant(teacher_logits)
+        if lesson.outputs is not None:
+            lesson = replace(lesson, outputs=scale.standardised(lesson.outputs))
+        if lesson.peer is not None:
+            theirs = OutputScale.of(lesson.peer.network, goal.kind.targets(split.x, split.y))
+            peer = replace(lesson.peer, weights=theirs.removed(lesson.peer.weights))
+            lesson = replace(lesson, peer=peer)
+    loop = _Loop(tf, network, weights, settings, steps, goal, lesson)
+    data = {"x": loop.inputs(split.x), "y": tf.constant(targets)}
+    if goal.class_weights is not None:
+        counts = np.take(np.array(goal.class_weights, np.float32), split.y)
+        data["counts"] = tf.constant(counts)
+    if lesson.outputs is not None:
+        data["teacher"] = tf.constant(lesson.outputs)
+    if lesson.hint is not None:
+        data["features"] = tf.constant(lesson.hint.features)
 
     def trained() -> Weights:
         found = loop.weights()
@@ -155,7 +166,7 @@ def train(
     since = 0
     for epoch in range(settings.epochs):
         order = rng.permutation(len(split))[: steps * batch].reshape(steps, batch)
-        loss = loop.epoch(x, y, counts, teacher, tf.constant(order), tf.constant(epoch * steps))
+        loss = loop.epoch(data, tf.constant(order), tf.constant(epoch * steps))
         losses.append(float(loss))
         if not math.isfinite(losses[-1]):
             raise DivergedError(
@@ -183,11 +194,7 @@ def train(
 
 
 class _Loop:
-    """Variables and compiled functions of one training.
-
-    All trained arrays lie in one vector, all batch-norm statistics in another: what is done to
-    every array is then one operator a step instead of one per array.
-    """
+    """Variables and compiled functions of one training."""
 
     def __init__(
         self,
@@ -197,32 +204,43 @@ class _Loop:
         settings: TrainingSettings,
         steps: int,
         goal: Goal,
+        lesson: Lesson = NO_LESSON,
     ) -> None:
         self._tf, self._network, self._settings = tf, network, settings
         self._kind = goal.kind
-        self._shapes = {name: array.shape for name, array in weights.items()}
-        self._statistics = [n for n in weights if n.endswith(("/mean", "/variance"))]
-        self._trained = [name for name in weights if name not in self._statistics]
-        self._vector = tf.Variable(_joined(weights, self._trained))
+        self._tap = None
+        if lesson.hint is not None:
+            channels = channels_of(network, lesson.hint.layer)
+            self._tap = HintTap(lesson.hint, channels, settings.seed)
+            weights = weights | {ADAPTER: self._tap.adapter}
+        self._parameters = Parameters(tf, weights)
         self._optimiser = OPTIMISERS[settings.optimiser]
-        self._slots = [
-            tf.Variable(tf.zeros_like(self._vector)) for _ in range(self._optimiser.slots)
-        ]
-        self._running = tf.Variable(_joined(weights, self._statistics))
+        zeros = tf.zeros_like(self._parameters.vector)
+        self._slots = [tf.Variable(zeros) for _ in range(self._optimiser.slots)]
+        self._changes = Changes(
+            tf,
+            settings.seed,
+            settings.augmentation,
+            settings.augmentation_strength,
+            settings.mixup,
+        )
+        self._peer = None
+        if lesson.peer is not None:
+            self._peer = PeerNetwork(tf, lesson.peer, self._optimiser)
         self._total = settings.epochs * steps
         self._masks = Masks(
             tf,
             weights,
-            self._trained,
+            self._parameters.trained,
             prunable(network) if settings.pruned is None else settings.pruned,
             settings.pruning,
             self._total,
             seed=settings.seed,
             keep_zeros=settings.keep_zeros,
         )
-        kernels = {name for name in self._trained if name.endswith("/kernel")}
-        self._kernels = self._marked(weights, kernels)
-        self._shrunk = self._marked(weights, kernels & set(self._masks.pruned))
+        kernels = {name for name in self._parameters.trained if name.endswith("/kernel")}
+        self._kernels = self._parameters.marked(kernels)
+        self._shrunk = self._parameters.marked(kernels & set(self._masks.pruned))
         self._cut_out = False
         self.epoch = tf.function(self._epoch)
         self._predict = tf.function(self._infer, reduce_retracing=True)
@@ -230,7 +248,7 @@ class _Loop:
     def inputs(self, x: NDArray[np.float32]) -> Any:
         """Return samples as ``epoch`` takes them."""
         cut = None
-        if not COMBINATIONS[self._settings.augmentation]:  # which change samples, not windows
+        if not self._changes.augments:
             cut = windows(self._tf, self._network, x)
         self._cut_out = cut is not None
         return cut if self._cut_out else self._tf.constant(x)
@@ -240,15 +258,9 @@ class _Loop:
         """The step from which on the sparsity is final."""
         return self._masks.settled
 
-    def _marked(self, weights: Weights, names: set[str]) -> Any:
-        """Return 1 for the weights of some arrays, of the vector's shape."""
-        marks = {
-            name: np.full(weights[name].shape, name in names, np.float32) for name in self._trained
-        }
-        return self._tf.constant(_joined(marks, self._trained))
-
     def weights(self) -> Weights:
-        return {name: tensor.numpy() for name, tensor in self._arrays().items()}
+        found = {name: tensor.numpy() for name, tensor in self._parameters.arrays().items()}
+        return without_adapter(found)
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         return in_batches(self._predict, x)
@@ -256,123 +268,113 @@ class _Loop:
     def _infer(self, x: Any) -> Any:
         return forward(self._network, self._effective(), x)[0]
 
-    def _epoch(self, x: Any, y: Any, counts: Any, teacher: Any, order: Any, first: Any) -> Any:
+    def _epoch(self, data: Batch, order: Any, first: Any) -> Any:
         tf = self._tf
         total = tf.constant(0.0)
         for i in tf.range(tf.shape(order)[0]):
             rows = order[i]
-            taught = None if teacher is None else tf.gather(teacher, rows)
-            count = None if counts is None else tf.gather(counts, rows)
-            total += self._step(tf.gather(x, rows), tf.gather(y, rows), count, taught, first + i)
+            batch = {name: tf.gather(values, rows) for name, values in data.items()}
+            total += self._step(batch, first + i)
         return total / tf.cast(tf.shape(order)[0], tf.float32)
 
-    def _step(self, x: Any, y: Any, count: Any, teacher: Any, step: Any) -> Any:
+    def _step(self, batch: Batch, step: Any) -> Any:
         tf = self._tf
-        mixing = self._mixing(step, tf.shape(x)[0])
-        x = self._changed(x, mixing, step)
+        mixing = self._changes.mixing(step, tf.shape(batch["x"])[0])
+        x = self._changes.applied(batch["x"], mixing, step)
         if self._masks:
-            self._masks.update(step, self._arrays(), lambda: self._gradients(x, y, count))
+            arrays = self._parameters.arrays()
+            self._masks.update(step, arrays, lambda: self._gradients(x, batch))
+        if self._peer is not None:
+            said = self._peer.outputs(x, self._cut_out)
+            batch = {**batch, "teacher": said}
         with tf.GradientTape() as tape:
+            arrays = self._effective()
             outputs, statistics = forward(
-                self._network, self._effective(), x, training=True, cut_out=self._cut_out
+                self._network,
+                arrays,
+                x,
+                training=True,
+                cut_out=self._cut_out,
+                hook=None if self._tap is None else self._tap.hook,
             )
-            loss = self._loss(outputs, y, count, teacher)
+            loss = self._loss(outputs, arrays, batch)
             if mixing is not None:
                 share, other = mixing
-                swapped = [None if v is None else tf.gather(v, other) for v in (y, count, teacher)]
-                loss = share * loss + (1 - share) * self._loss(outputs, *swapped)
-        self._apply(tape.gradient(loss, self._vector), step)
-        if statistics:
-            batch = tf.concat([statistics[name] for name in self._statistics], 0)
-            self._running.assign(self._running * MOMENTUM + batch * (1 - MOMENTUM))
+                swapped = {name: tf.gather(values, other) for name, values in batch.items()}
+                loss = share * loss + (1 - share) * self._loss(outputs, arrays, swapped)
+        rate = self._rate(step)
+        self._apply(tape.gradient(loss, self._parameters.vector), rate, step)
+        if self._peer is not None:
+            settings = self._settings.distillation
+            self._peer.step(
+                self._kind,
+                x,
+                batch["y"],
+                outputs,
+                settings.alpha,
+                rate,
+                tf.cast(step, tf.float32),
+                settings.temperature,
+                self._cut_out,
+            )
+        self._parameters.follow(statistics)
         if self._masks:
-            self._vector.assign(self._masks.applied(self._vector))
+            self._parameters.vector.assign(self._masks.applied(self._parameters.vector))
         return loss
 
-    def _gradients(self, x: Any, y: Any, count: Any) -> dict[str, Any]:
+    def _gradients(self, x: Any, batch: Batch) -> dict[str, Any]:
         """Return the gradient of a batch's own loss by every array."""
-        arrays = self._arrays()
+        arrays = self._parameters.arrays()
         with self._tf.GradientTape() as tape:
             tape.watch(arrays)
             outputs, _ = forward(self._network, arrays, x, training=True, cut_out=self._cut_out)
-            losses = self._kind.loss(self._tf, outputs, y)
-            loss = self._tf.reduce_mean(losses if count is None else losses * count)
+            losses = self._kind.loss(self._tf, outputs, batch["y"])
+            loss = self._tf.reduce_mean(losses * batch.get("counts", 1.0))
         found: dict[str, Any] = tape.gradient(
             loss, arrays, unconnected_gradients=self._tf.UnconnectedGradients.ZERO
         )
         return found
 
-    def _mixing(self, step: Any, size: Any) -> tuple[Any, Any] | None:
-        """Return what share of each sample stays, and which other one it is mixed with."""
-        tf, alpha = self._tf, self._settings.mixup
-        if alpha == 0:
-            return None
-        seed = tf.stack([tf.constant(self._settings.seed), tf.cast(step, tf.int32)])
-        one, two = tf.unstack(tf.random.stateless_gamma((2,), seed, alpha))
-        order = tf.argsort(tf.random.stateless_uniform((size,), seed + 1))
-        return one / tf.maximum(one + two, 1e-12), order
-
-    def _changed(self, x: Any, mixing: tuple[Any, Any] | None, step: Any) -> Any:
-        """Return samples augmented and mixed."""
-        tf, settings = self._tf, self._settings
-        if COMBINATIONS[settings.augmentation]:
-            seed = tf.stack([tf.constant(settings.seed), tf.cast(step, tf.int32)])
-            strength = settings.augmentation_strength
-            x = augmented(tf, x, settings.augmentation, strength, seed)
-        if mixing is not None:
-            share, other = mixing
-            x = share * x + (1 - share) * tf.gather(x, other)
-        return x
-
-    def _loss(self, outputs: Any, y: Any, count: Any, teacher: Any) -> Any:
+    def _loss(self, outputs: Any, arrays: Any, batch: Batch) -> Any:
         """Return the mean loss of a batch."""
-        tf = self._tf
-        losses = distillation_loss(tf, self._kind, outputs, y, teacher, self._settings.distillation)
+        tf, distillation = self._tf, self._settings.distillation
+        losses = distillation_loss(
+            tf, self._kind, outputs, batch["y"], batch.get("teacher"), distillation
+        )
+        if self._tap is not None:
+            losses += distillation.alpha * self._tap.loss(tf, arrays, batch["features"])
         smoothing = self._settings.label_smoothing
         if smoothing > 0 and (flat := self._kind.indifference(tf, outputs)) is not None:
             losses = (1 - smoothing) * losses + smoothing * flat
-        return tf.reduce_mean(losses if count is None else losses * count)
-
-    def _arrays(self) -> dict[str, Any]:
-        """Return every array as a tensor of its own shape."""
-        tf, arrays = self._tf, {}
-        groups = ((self._vector, self._trained), (self._running, self._statistics))
-        for vector, names in groups:
-            sizes = [math.prod(self._shapes[name]) for name in names]
-            parts = tf.split(vector, sizes) if names else []
-            for name, part in zip(names, parts, strict=True):
-                arrays[name] = tf.reshape(part, self._shapes[name])
-        return arrays
+        return tf.reduce_mean(losses * batch["counts"] if "counts" in batch else losses)
 
     def _effective(self) -> dict[str, Any]:
         """Return the weights as the forward pass sees them: on their grid, where they have one."""
-        tensors = self._arrays()
+        tensors = self._parameters.arrays()
         for name, levels in self._settings.levels.items():
             tensors[name] = _straight_through(self._tf, tensors[name], levels)
         return tensors
 
-    def _apply(self, gradient: Any, step: Any) -> None:
-        """Take a step with a half-cosine rate."""
+    def _rate(self, step: Any) -> Any:
+        """Return the learning rate of a step: half a cosine, another once sparsity is final."""
         tf, settings = self._tf, self._settings
         done = tf.cast(step, tf.float32)
         rate = settings.learning_rate * 0.5 * (1 + tf.cos(np.pi * done / self._total))
-        settled = done >= self._masks.settled
         if settings.fine_tuning_rate != 1.0 and self._masks:
-            rate = tf.where(settled, rate * settings.fine_tuning_rate, rate)
+            rate = tf.where(done >= self.settled, rate * settings.fine_tuning_rate, rate)
+        return rate
+
+    def _apply(self, gradient: Any, rate: Any, step: Any) -> None:
+        """Take a step."""
+        tf, settings, vector = self._tf, self._settings, self._parameters.vector
+        done = tf.cast(step, tf.float32)
         if settings.regulariser != "none":
-            pull = tf.sign(self._vector) if settings.regulariser == "l1" else 2 * self._vector
-            active = tf.where(settled, 0.0, settings.regulariser_factor)
+            pull = tf.sign(vector) if settings.regulariser == "l1" else 2 * vector
+            active = tf.where(done >= self.settled, 0.0, settings.regulariser_factor)
             gradient += active * self._shrunk * pull
-        self._optimiser.apply(tf, self._vector, self._slots, gradient, rate, done)
+        self._optimiser.apply(tf, vector, self._slots, gradient, rate, done)
         if settings.weight_decay > 0:
-            kept = 1 - rate * settings.weight_decay * self._kernels
-            self._vector.assign(self._vector * kept)
-
-
-def _joined(arrays: Mapping[str, NDArray[np.float32]], names: Sequence[str]) -> Any:
-    """Return the named arrays as one vector."""
-    flat = [arrays[name].ravel() for name in names]
-    return np.concatenate(flat).astype(np.float32) if flat else np.zeros(0, np.float32)
+            vector.assign(vector * (1 - rate * settings.weight_decay * self._kernels))
 
 
 def _straight_through(tf: Any, kernel: Any, grid: WeightLevels) -> Any:

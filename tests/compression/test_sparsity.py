@@ -130,7 +130,7 @@ def test_weights_that_went_in_one_shot_never_come_back():
         tf, WIDE, initial_weights(WIDE, 0), TrainingSettings(1, pruning=pruning), 10, CLASSIFY
     )
     split = blobs((30,), 20, 8)
-    data = tf.constant(split.x), tf.constant(split.y), None, None, tf.range(8)[None]
+    data = {"x": tf.constant(split.x), "y": tf.constant(split.y)}, tf.range(8)[None]
     seen = []
     for step in range(10):
         loop.epoch(*data, tf.constant(step))
@@ -208,8 +208,7 @@ def test_polynomial_reaches_its_end_between_two_updates():
         CLASSIFY,
     )
     split = blobs((30,), 20, 8)
-    x, y, teacher = tf.constant(split.x), tf.constant(split.y), tf.zeros((8, 20))
-    data = x, y, None, teacher, tf.range(8)[None]
+    data = {"x": tf.constant(split.x), "y": tf.constant(split.y)}, tf.range(8)[None]
     counts = []
     for step in range(20):
         loop.epoch(*data, tf.constant(step))

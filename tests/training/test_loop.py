@@ -11,7 +11,7 @@ from helpers_networks import blobs, family_network, networks, random_samples, ra
 from hypothesis import given, settings
 
 from autotiny.compression.clustering import WeightLevels, cluster_levels, grid_levels, snap
-from autotiny.compression.distillation import Distillation
+from autotiny.compression.distillation import Distillation, Lesson
 from autotiny.compression.sparsity import Pruning, SparsitySchedule
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import chain
@@ -45,7 +45,7 @@ def short_training(seed=3):
         levels={"stem/kernel": cluster_levels(start["stem/kernel"], 3, seed=0)},
     )  # fmt: skip
     teacher = np.random.default_rng(0).normal(size=(96, 4)).astype(np.float32)
-    return train(network, start, split, settings, teacher_logits=teacher)
+    return train(network, start, split, settings, lesson=Lesson(teacher))
 
 
 def test_same_seed_same_bits_in_this_process_and_in_others():
@@ -105,7 +105,7 @@ def test_alpha_one_learns_from_the_teacher_alone():
     teacher = 8 * np.eye(4, dtype=np.float32)[wrong]
     settings = TrainingSettings(8, 5e-3, batch_size=16, distillation=Distillation(1.0, 2.0))
     start = initial_weights(network, 0)
-    result = train(network, start, split, settings, teacher_logits=teacher)
+    result = train(network, start, split, settings, lesson=Lesson(teacher))
     assert (logits(network, result.weights, split.x).argmax(axis=1) == wrong).mean() > 0.9
     with pytest.raises(ValueError, match="teacher"):
         train(network, start, split, settings)
