@@ -127,7 +127,9 @@ class Pipeline:
             dropped["precision_tolerance"] = "fewer bits save nothing within it"
         if set(artifact.packed.encodings.values()) <= {"int8"}:
             dropped["encoding_ram"] = "no weights are decoded"
-        return Prepared(candidate, network, weights, plan, pruning, pruned, artifact, dropped)
+        return Prepared(
+            candidate, network, weights, plan, pruning, pruned, artifact, thinning, dropped
+        )
 
     def _pruning(self, candidate: Candidate, network: Network, weights: Weights) -> Pruning:
         """Return how a student is pruned.
@@ -187,7 +189,7 @@ class Pipeline:
         network, weights = train_student(
             prepared,
             self._task,
-            self._base.train_outputs,
+            self._base,
             batch_size=self._batch_size,
             seed=seed,
             cluster_seed=self._seed,

@@ -1,21 +1,30 @@
 """A candidate's student before training, and its training."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.base_model import BaseModel
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
-from autotiny.compression.distillation import Lesson
+from autotiny.compression.distillation import NO_LESSON, TEACHINGS, Classroom, Lesson
 from autotiny.compression.sparsity import Pruning
+from autotiny.compression.width import Thinning, cut
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed
 from autotiny.tasks._base import Task
+
+if TYPE_CHECKING:
+    from autotiny.training.loop import TrainingSettings
+
+Reals = NDArray[np.float32]
 
 #: Epochs that low-bit layers get on their final grid, as a share of those before it.
 GRID_SHARE = 0.35
@@ -49,6 +58,7 @@ class Prepared:
         pruned: Kernels that are pruned: those that are stored in fewer bytes for it.
         artifact: Lowered from a stand-in: its flash is an upper bound of the trained one's, and so
             is its RAM unless other encodings, which the budget has room for, make flash smaller.
+        thinning: How its channels were chosen.
         dropped: Hyperparameter to why it changes no byte of this candidate's file.
     """
 
@@ -59,6 +69,7 @@ class Prepared:
     pruning: Pruning
     pruned: tuple[str, ...]
     artifact: Artifact
+    thinning: Thinning = field(default_factory=Thinning)
     dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -72,7 +83,7 @@ class Prepared:
 def train_student(
     prepared: Prepared,
     task: Task,
-    teacher: NDArray[np.float32],
+    base: BaseModel,
     *,
     batch_size: int,
     seed: int,
@@ -84,41 +95,24 @@ def train_student(
     Args:
         prepared: The candidate.
         task: Its data.
-        teacher: The teacher's outputs on the training split, ``(n, outputs)``.
+        base: The base model, which teaches.
         batch_size: Samples a step where the candidate does not say.
         seed: Of the order of samples and of all that is drawn.
         cluster_seed: Of the levels of few bits.
         on_epoch: Called with the epoch's number and mean loss.
     """
-    from autotiny.training.loop import TrainingSettings, train
+    from autotiny.training.loop import train
 
     candidate, fitting = prepared.candidate, prepared.candidate.fitting
-    settings = TrainingSettings(
-        epochs=candidate.epochs,
-        learning_rate=candidate.learning_rate,
-        fine_tuning_rate=fitting.fine_tuning_rate,
-        batch_size=fitting.batch_size or batch_size,
-        optimiser=fitting.optimiser,
-        weight_decay=fitting.weight_decay,
-        regulariser=fitting.regulariser,
-        regulariser_factor=fitting.regulariser_factor,
-        label_smoothing=fitting.label_smoothing,
-        mixup=fitting.mixup,
-        augmentation=fitting.augmentation,
-        augmentation_strength=fitting.augmentation_strength,
-        patience=fitting.patience or None,
-        seed=seed,
-        pruning=prepared.pruning,
-        pruned=prepared.pruned,
-        distillation=candidate.distillation,
-    )
+    settings = _settings(prepared, batch_size, seed)
+    lesson = _lesson(prepared, task, base, settings)
     result = train(
         prepared.network,
         prepared.weights,
         task.train,
         settings,
         goal=task.goal,
-        lesson=Lesson(teacher),
+        lesson=lesson,
         validation=task.validation,
         on_epoch=on_epoch,
     )
@@ -145,7 +139,72 @@ def train_student(
         task.train,
         settings,
         goal=task.goal,
-        lesson=Lesson(teacher),
+        # A hint or a peer has said what it can; what is left is to follow the teacher's outputs.
+        lesson=Lesson(base.train_outputs if lesson.outputs is None else lesson.outputs),
         on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
     )
     return network, snap_clustered(result.weights, levels)
+
+
+def _settings(prepared: Prepared, batch_size: int, seed: int) -> "TrainingSettings":
+    from autotiny.training.loop import TrainingSettings
+
+    candidate, fitting = prepared.candidate, prepared.candidate.fitting
+    return TrainingSettings(
+        epochs=candidate.epochs,
+        learning_rate=candidate.learning_rate,
+        fine_tuning_rate=fitting.fine_tuning_rate,
+        batch_size=fitting.batch_size or batch_size,
+        optimiser=fitting.optimiser,
+        weight_decay=fitting.weight_decay,
+        regulariser=fitting.regulariser,
+        regulariser_factor=fitting.regulariser_factor,
+        label_smoothing=fitting.label_smoothing,
+        mixup=fitting.mixup,
+        augmentation=fitting.augmentation,
+        augmentation_strength=fitting.augmentation_strength,
+        patience=fitting.patience or None,
+        seed=seed,
+        pruning=prepared.pruning,
+        pruned=prepared.pruned,
+        distillation=candidate.distillation,
+    )
+
+
+def _lesson(
+    prepared: Prepared, task: Task, base: BaseModel, settings: "TrainingSettings"
+) -> Lesson:
+    """Return what a student is taught by; networks in between are trained for it."""
+    from autotiny.training.forward import features, logits
+    from autotiny.training.loop import train
+
+    distillation = prepared.candidate.distillation
+    if distillation.alpha == 0:
+        return NO_LESSON
+
+    def taught(network: Network, weights: Weights, outputs: Reals | None) -> Weights:
+        plain = dataclasses.replace(
+            settings,
+            pruning=Pruning(),
+            distillation=dataclasses.replace(
+                distillation, alpha=0.0 if outputs is None else distillation.alpha
+            ),
+        )
+        lesson = Lesson(outputs)
+        return train(network, weights, task.train, plain, goal=task.goal, lesson=lesson).weights
+
+    room = Classroom(
+        student=prepared.network,
+        weights=prepared.weights,
+        teacher=base.network,
+        teacher_weights=base.weights,
+        teacher_outputs=base.train_outputs,
+        # Half-way between the two on a logarithmic scale.
+        assistant=lambda: cut(
+            base.network, base.weights, math.sqrt(prepared.candidate.width), prepared.thinning
+        ),
+        train=taught,
+        outputs=lambda network, weights: logits(network, weights, task.train.x),
+        features=lambda network, weights, layer: features(network, weights, layer, task.train.x),
+    )
+    return TEACHINGS[distillation.kind].lesson(room)

@@ -28,6 +28,27 @@ def logits(network: Network, weights: Weights, x: NDArray[np.float32]) -> NDArra
     return in_batches(run, x)
 
 
+def features(
+    network: Network, weights: Weights, layer: str, x: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return a layer's outputs, ``(n, …, channels)``."""
+    tf = prepare_tensorflow(0)
+    tensors = {name: tf.constant(array) for name, array in weights.items()}
+
+    def run(batch: Any) -> Any:
+        seen = []
+
+        def keep(node: Layer, value: Any) -> Any:
+            if node.name == layer:
+                seen.append(value)
+            return value
+
+        forward(network, tensors, batch, hook=keep)
+        return seen[0]
+
+    return in_batches(tf.function(run, reduce_retracing=True), x)
+
+
 def in_batches(run: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return ``run`` of all samples, never more at once than memory takes lightly."""
     parts = [run(x[i : i + _INFERENCE_BATCH]).numpy() for i in range(0, len(x), _INFERENCE_BATCH)]
