@@ -211,7 +211,13 @@ class Pipeline:
     ) -> tuple[PrecisionPlan, Artifact]:
         """Return the lowered stand-in of a student, and the plan without bits that save nothing."""
         while True:
-            weights, ranges = stand_in(network, plan, self._base.ranges[INPUT], zeros)
+            weights, ranges = stand_in(
+                network,
+                plan,
+                self._base.ranges[INPUT],
+                zeros,
+                in_blocks=candidate.pruning_pattern == "blocks",
+            )
             artifact = self._lower(candidate, network, weights, plan, ranges, any_values=True)
             if not (wasted := _wasted(plan, artifact.packed)):
                 return plan, artifact

@@ -34,6 +34,8 @@ def stand_in(
     plan: PrecisionPlan,
     input_range: tuple[float, float],
     zeros: Mapping[str, int],
+    *,
+    in_blocks: bool = False,
 ) -> tuple[Weights, Ranges]:
     """Return weights and activation ranges that stand for any trained ones.
 
@@ -42,6 +44,7 @@ def stand_in(
         plan: Bits per layer.
         input_range: Smallest and largest input, which training does not change.
         zeros: How many weights of a kernel will be zero at least, by array name.
+        in_blocks: They will be zero by blocks of four, so that empty blocks may be counted on.
     """
     shapes = network.weight_shapes()
     weights: Weights = {}
@@ -70,7 +73,13 @@ def stand_in(
         precision = plan.get(layer.name, INT8)
         one_scale = precision.clustered or isinstance(layer, Dense)
         steps = _steps(
-            shapes[name], axis, precision, zeros.get(name, 0), position, one_scale=one_scale
+            shapes[name],
+            axis,
+            precision,
+            zeros.get(name, 0),
+            position,
+            one_scale=one_scale,
+            in_blocks=in_blocks,
         )
         weights[name] = (steps * np.float32(largest)).astype(np.float32)
         channels = shapes[f"{layer.name}/bias"][0]
@@ -92,6 +101,7 @@ def _steps(
     position: int,
     *,
     one_scale: bool,
+    in_blocks: bool,
 ) -> NDArray[np.float64]:
     """Return a kernel in units of its largest magnitude.
 
@@ -103,6 +113,7 @@ def _steps(
         zeros: How many weights are zero.
         position: Of the layer; another one gives other values.
         one_scale: Whether all channels share a scale.
+        in_blocks: Whether zeros fill blocks of four; else they leave as few empty as can be.
     """
     channels = shape[axis]
     size = math.prod(shape) // channels
@@ -112,18 +123,37 @@ def _steps(
     lowest = values[0] if precision.clustered else -1.0
     ends = slice(0, 1) if one_scale else slice(0, channels)
     grid[ends, 0] = np.where((np.arange(channels) + position) % 2, lowest, values[0])[ends]
-    # The zeros lie in the last channels: those before have as many distinct values as can be.
-    order = np.arange(channels * size).reshape(channels, size)
-    order = np.concatenate([order[:, 0], order[:, 1:].ravel()])
+    order = _order(channels, size, in_blocks)
     # The layer's position in binary, and zeros elsewhere: kernels of one shape and of one or
     # two bits would else be equal and stored once.
-    free = order[channels : channels + _POSITION_BITS]
+    free = np.setdiff1d(np.arange(grid.size), np.arange(channels) * size)[:_POSITION_BITS]
     bits = position >> np.arange(len(free)) & 1
     grid.ravel()[free] = np.where(bits, values[0], values[-1])
-    start = max(0, grid.size - zeros - (position if zeros else 0))
+    apart = position * (4 if in_blocks else 1)  # equal masks would be stored once
+    start = max(0, grid.size - zeros - (apart if zeros else 0))
     grid.ravel()[order[start : start + zeros]] = 0.0
     rest = [length for place, length in enumerate(shape) if place != axis]
     return np.moveaxis(grid.reshape(channels, *rest), 0, axis)
+
+
+def _order(channels: int, size: int, in_blocks: bool) -> NDArray[np.intp]:
+    """Return the places of a kernel's weights; the last ones are zero, if any are.
+
+    Zeros lie in the last channels: those before have as many distinct values as can be. What a
+    channel begins with, which its scale needs, is zero last of all. Of each block of four one
+    weight stays as long as that is possible: an encoding that counts on empty blocks would else
+    take fewer bytes than it does for trained weights.
+    """
+    places = np.arange(channels * size)
+    begins = places % size == 0
+    blocks = places // 4
+    if in_blocks:
+        broken = np.isin(blocks, blocks[begins]) | (blocks == blocks[-1])
+        last = ~broken
+    else:
+        last = places % 4 != 0
+    kinds = (begins, ~begins & ~last, ~begins & last)
+    return np.concatenate([places[kind] for kind in kinds])
 
 
 def _grid(precision: LayerPrecision, has_zero: bool, position: int) -> NDArray[np.float64]:
