@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import JustifyMethod
 
 from autotiny.budget.limits import LIMIT_NAMES, Budget, limit_amount
+from autotiny.hyperparameters import RULES
 from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
@@ -18,6 +19,8 @@ from autotiny.units import format_seconds
 
 #: How weights are stored without a zero taking less room than another value.
 _DENSE = frozenset({"int8", "int4"})
+#: Hyperparameters that are told in words of their own, or by what came of them.
+_TOLD = frozenset({"distillation", "encoding_ram", "pruning_schedule"})
 
 
 def front_row(record: TrialRecord) -> dict[str, Any]:
@@ -131,14 +134,30 @@ def compression(record: TrialRecord) -> str:
     """
     parameters = record.parameters
     parts = [f"{k} {parameters[k]:.2f}" for k in ("width", "depth") if k in parameters]
-    if parameters.get("sparsity") and not _DENSE.issuperset(record.encodings.values()):
+    pruned = parameters.get("sparsity") and not _DENSE.issuperset(record.encodings.values())
+    if pruned:
         parts.append(f"sparsity {parameters['sparsity']:.2f}")
     if parameters.get("distillation_alpha"):
-        parts.append("distilled")
+        kind = parameters.get("distillation", "soft")
+        parts.append("distilled" if kind == "soft" else f"distilled ({kind})")
+    parts += _methods(record, pruned=bool(pruned))
     # A precision that is plain from how the weights are stored need not be told twice.
     stored = sorted({name for name in record.encodings.values() if name != "int8"})
     plans = set(record.plan.values()) - ({"w4a8"} if "int4" in stored else set())
     return ", ".join([*parts, *sorted(plans), *stored])
+
+
+def _methods(record: TrialRecord, *, pruned: bool) -> list[str]:
+    """Return the named choices of a trial that are not the usual ones, in a few words."""
+    told = []
+    for name, rule in RULES.items():
+        value = record.parameters.get(name, rule.default)
+        if rule.kind != "choice" or value == rule.default or name in _TOLD:
+            continue
+        if not rule.matters(record.parameters) or (rule.needs == "sparsity" and not pruned):
+            continue
+        told.append(f"{name.removeprefix('pruning_').replace('_', ' ')} {value}")
+    return told
 
 
 def _share(used: int, limit: int | None) -> str:

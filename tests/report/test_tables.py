@@ -105,6 +105,18 @@ def test_cost_line_says_what_is_known():
     assert known == "latency 3.2 ms, energy 4.34 mJ per inference (predicted, error not known)"
 
 
+def test_named_choices_are_told_where_they_are_not_the_usual_ones():
+    told = compression(record(width=0.5, importance="taylor", width_scope="layer", mixup=0.2))
+    assert "importance taylor" in told
+    assert "layer" not in told
+    unpruned = compression(record(sparsity=0.0, pruning_criterion="gradient"))
+    assert "gradient" not in unpruned
+    pruned = compression(record(sparsity=0.5, pruning_criterion="gradient"))
+    assert "criterion gradient" in pruned
+    taught = compression(record(distillation_alpha=0.3, distillation="mutual"))
+    assert "distilled (mutual)" in taught
+
+
 def test_compression_in_a_few_words():
     told = compression(record(width=0.5, sparsity=0.25, distillation_alpha=0.3))
     assert told == "width 0.50, sparsity 0.25, distilled, int4, pruned"
