@@ -1,8 +1,8 @@
 """Write a network as a quantised .tflite, layer by layer under a precision plan.
 
-Weights are symmetric: one scale a tensor for dense and clustered kernels, one a channel otherwise.
-Biases have the scales of input and kernel (Jacob et al. 2018, section 2.4). A tensor that an
-operator needs otherwise than it is made goes through a QUANTIZE operator.
+Weights are symmetric; ``kernels`` says which of them share a scale. Biases have the scales of input
+and kernel (Jacob et al. 2018, section 2.4). A tensor that an operator needs otherwise than it is
+made goes through a QUANTIZE operator.
 """
 
 from typing import Any
@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 from autotiny.lowering._builder import Builder, Scales, batched
 from autotiny.lowering._ranges import Ranges
 from autotiny.lowering._scales import TensorScales
+from autotiny.lowering.grids import FREE_GRIDS, Grids
+from autotiny.lowering.kernels import LEAST_BOUND, kernel_bits, kernel_scales, rounded
 from autotiny.lowering.operators import Constant, operator_of
 from autotiny.networks.graph import INPUT, Network, Weights
-from autotiny.networks.layers import Dense, Layer
+from autotiny.networks.layers import Layer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
-
-#: A kernel of zeros still has a scale.
-_LEAST_BOUND = np.float32(1e-9)
 
 
 def write_quantised(
-    network: Network, weights: Weights, plan: PrecisionPlan, ranges: Ranges
+    network: Network,
+    weights: Weights,
+    plan: PrecisionPlan,
+    ranges: Ranges,
+    grids: Grids = FREE_GRIDS,
 ) -> bytes:
     """Return the quantised .tflite: int8 input and output, batch 1, one signature.
 
@@ -33,16 +36,23 @@ def write_quantised(
         weights: Its arrays.
         plan: Bits per layer.
         ranges: Smallest and largest value of the input and of every layer's output.
+        grids: How scales are chosen.
     """
-    return _Writer(network, weights, plan, ranges).write()
+    return _Writer(network, weights, plan, ranges, grids).write()
 
 
 class _Writer:
     def __init__(
-        self, network: Network, weights: Weights, plan: PrecisionPlan, ranges: Ranges
+        self,
+        network: Network,
+        weights: Weights,
+        plan: PrecisionPlan,
+        ranges: Ranges,
+        grids: Grids,
     ) -> None:
         self._network, self._weights, self._plan = network, weights, plan
-        self._scales = TensorScales(network, plan, ranges)
+        self._grids = grids
+        self._scales = TensorScales(network, plan, ranges, grids)
         self._builder = Builder()
         self._tensors: dict[tuple[str, Scales], int] = {}
 
@@ -87,34 +97,35 @@ class _Writer:
             if constant.role == "kernel":
                 precision = self._plan.get(layer.name, INT8)
                 least = None if bias is None else _least_steps(bias, source)
-                values, scales = _quantised_kernel(layer, constant, precision, least)
+                values, scales = _quantised_kernel(layer, constant, precision, least, self._grids)
                 kernel = scales
             elif constant.role == "bias":
                 values, scales = _quantised_bias(values, source, kernel)
             elif constant.role == "values":
-                scales = Scales((_scale(np.abs(values).max(), 8),))
-                values = _rounded(values, np.float32(scales.scales[0]), 8)
+                scales = Scales((_scale(np.abs(values).max(), 8, self._grids),))
+                values = rounded(values, np.float32(scales.scales[0]), 8)
             name = f"{layer.name}/{constant.kind}"
             added.append(self._builder.add_tensor(name, values.shape, values, scales))
         return added
 
 
 def _quantised_kernel(
-    layer: Layer, constant: Constant, precision: LayerPrecision, least: NDArray[Any] | None
+    layer: Layer,
+    constant: Constant,
+    precision: LayerPrecision,
+    least: NDArray[Any] | None,
+    grids: Grids,
 ) -> tuple[NDArray[np.int8], Scales]:
-    # Per-tensor dense layers run on every TFLM, and save a scale and 8 B of arena a unit.
-    # Clustered weights keep few integers only under one scale, on the int8 grid.
     values, axis = constant.values, constant.axis
-    whole = isinstance(layer, Dense) or precision.clustered
-    bits = 8 if precision.clustered else precision.weight_bits
-    axes = tuple(i for i in range(values.ndim) if whole or i != axis)
-    bounds = np.abs(values).max(axis=axes, keepdims=True)
-    steps = (np.maximum(bounds, _LEAST_BOUND) / np.float32(2 ** (bits - 1) - 1)).astype(np.float32)
+    rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+    steps = kernel_scales(layer, rows, precision, grids)
+    whole, bits = len(steps) == 1, kernel_bits(precision)
     if least is not None:
-        least = np.full(steps.shape, least.max()) if whole else least.reshape(steps.shape)
-        steps = np.where(least > steps, least, steps).astype(np.float32)
-    scales = Scales(tuple(steps.ravel().tolist()), 0, bits, 0 if whole else axis)
-    return _rounded(values, steps, bits), scales
+        least = np.full(steps.shape, least.max()) if whole else least
+        steps = grids.legal(np.where(least > steps, least, steps).astype(np.float32))
+    scales = Scales(tuple(steps.tolist()), 0, bits, 0 if whole else axis)
+    shape = [1 if place != axis or whole else -1 for place in range(values.ndim)]
+    return rounded(values, steps.reshape(shape), bits), scales
 
 
 def _least_steps(bias: NDArray[np.float32], source: Scales) -> NDArray[Any]:
@@ -137,13 +148,6 @@ def _quantised_bias(
     return rounded, Scales(tuple(steps.tolist()), 0, bits)
 
 
-def _scale(bound: float, bits: int) -> float:
-    least = np.maximum(np.float32(bound), _LEAST_BOUND)
-    return float(np.float32(least / np.float32(2 ** (bits - 1) - 1)))
-
-
-def _rounded(values: NDArray[np.float32], steps: Any, bits: int) -> NDArray[np.int8]:
-    """Return the nearest integers; 8 bits leave -128 out, as TFLite's kernels assume."""
-    largest = 2 ** (bits - 1) - 1
-    smallest = -largest if bits == 8 else -largest - 1
-    return np.asarray(np.clip(np.rint(values / steps), smallest, largest), np.int8)
+def _scale(bound: float, bits: int, grids: Grids) -> float:
+    least = np.maximum(np.float32(bound), LEAST_BOUND)
+    return float(grids.legal(np.float32(least / np.float32(2 ** (bits - 1) - 1))))

