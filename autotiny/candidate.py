@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
 from autotiny.hyperparameters import RULES
+from autotiny.lowering import Grids
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,33 @@ class Fitting:
 
 
 @dataclass(frozen=True)
+class Quantisation:
+    """How real numbers become integers, besides how many bits those have.
+
+    Attributes:
+        calibration: How far the integers of activations reach.
+        weight_scaling: How far those of weights reach.
+        weight_granularity: Whether each channel of a convolution has a scale.
+        scale_grid: Any scales, or powers of two.
+    """
+
+    calibration: str
+    weight_scaling: str
+    weight_granularity: str
+    scale_grid: str
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "Quantisation":
+        """Return it from a trial's complete parameters."""
+        return cls(**{field.name: str(parameters[field.name]) for field in fields(cls)})
+
+    @property
+    def grids(self) -> Grids:
+        """How lowering chooses scales."""
+        return Grids(self.weight_scaling, self.weight_granularity, self.scale_grid)
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One point of the search space: every hyperparameter of one trial.
 
@@ -69,6 +97,7 @@ class Candidate:
         precision_tolerance: Largest summed sensitivity of the precision plan, in nats.
         encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
             ``budget`` is wherever the RAM budget allows.
+        quantisation: How its numbers become integers.
         distillation: Temperature and alpha.
         fitting: How it is trained otherwise.
         learning_rate: The peak rate.
@@ -86,6 +115,7 @@ class Candidate:
     sparsity_mode: str
     precision_tolerance: float
     encoding_ram: str
+    quantisation: Quantisation
     distillation: Distillation
     fitting: Fitting
     learning_rate: float
@@ -116,6 +146,7 @@ class Candidate:
             sparsity_mode=str(p["sparsity_mode"]),
             precision_tolerance=float(p["precision_tolerance"]),
             encoding_ram=str(p["encoding_ram"]),
+            quantisation=Quantisation.from_parameters(p),
             distillation=Distillation(
                 alpha=float(p["distillation_alpha"]),
                 temperature=float(p["distillation_temperature"]),

@@ -8,6 +8,9 @@ from autotiny.compression.distillation import TEACHINGS
 from autotiny.compression.importance import IMPORTANCES
 from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
 from autotiny.compression.width import SCOPES
+from autotiny.lowering.calibration import CALIBRATIONS
+from autotiny.lowering.grids import GRANULARITIES, SCALE_GRIDS
+from autotiny.lowering.weight_scaling import WEIGHT_SCALINGS
 from autotiny.training.augmentations import COMBINATIONS
 from autotiny.training.optimisers import OPTIMISERS
 
@@ -69,6 +72,10 @@ RULES: dict[str, ParameterRule] = {
     "pruning_pattern": ParameterRule("choice", "free", choices=tuple(PATTERNS), needs="sparsity"),
     "sparsity_mode": ParameterRule("choice", "uniform", choices=MODES, needs="sparsity"),
     "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
+    "calibration": ParameterRule("choice", "minmax", choices=tuple(CALIBRATIONS)),
+    "weight_scaling": ParameterRule("choice", "absmax", choices=tuple(WEIGHT_SCALINGS)),
+    "weight_granularity": ParameterRule("choice", "channel", choices=GRANULARITIES),
+    "scale_grid": ParameterRule("choice", "free", choices=SCALE_GRIDS),
     "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
     "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
     "distillation": ParameterRule(

@@ -31,7 +31,15 @@ from autotiny.compression.sparsity.shares import SparsitySensitivity
 from autotiny.compression.width import Thinning, cut
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import litert_outputs
-from autotiny.lowering import Ranges, activation_ranges, lower, stand_in
+from autotiny.lowering import (
+    Grids,
+    Ranges,
+    activation_ranges,
+    input_range,
+    lower,
+    operator_bits,
+    stand_in,
+)
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.layers import Softmax
@@ -195,8 +203,17 @@ class Pipeline:
             cluster_seed=self._seed,
             on_epoch=on_epoch,
         )
-        ranges = activation_ranges(network, weights, self.representative)
-        artifact = self._lower(prepared.candidate, network, weights, prepared.plan, ranges)
+        plan, quantisation = prepared.plan, prepared.candidate.quantisation
+        ranges = activation_ranges(
+            network,
+            weights,
+            self.representative,
+            calibration=quantisation.calibration,
+            bits=operator_bits(network, plan),
+        )
+        artifact = self._lower(
+            prepared.candidate, network, weights, plan, ranges, quantisation.grids
+        )
         artifact = self._within_bound(prepared, artifact)
         validation = self._task.validation
         outputs = litert_outputs(artifact.model, validation.x)
@@ -210,18 +227,30 @@ class Pipeline:
         zeros: Mapping[str, int],
     ) -> tuple[PrecisionPlan, Artifact]:
         """Return the lowered stand-in of a student, and the plan without bits that save nothing."""
+        limits = self._input_range(candidate.quantisation.calibration)
+        # Its weights are at the ends of their grids already: none is to be cut off.
+        grids = dataclasses.replace(candidate.quantisation.grids, weight_scaling="absmax")
         while True:
             weights, ranges = stand_in(
                 network,
                 plan,
-                self._base.ranges[INPUT],
+                limits,
                 zeros,
+                grids,
                 in_blocks=candidate.pruning_pattern == "blocks",
             )
-            artifact = self._lower(candidate, network, weights, plan, ranges, any_values=True)
+            artifact = self._lower(
+                candidate, network, weights, plan, ranges, grids, any_values=True
+            )
             if not (wasted := _wasted(plan, artifact.packed)):
                 return plan, artifact
             plan = {layer: plan[layer] for layer in plan if layer not in wasted}
+
+    def _input_range(self, calibration: str) -> tuple[float, float]:
+        """Return the range of the input, which training does not change."""
+        if calibration == "minmax":
+            return self._base.ranges[INPUT]
+        return input_range(self.representative, calibration=calibration)
 
     def _within_bound(self, prepared: Prepared, artifact: Artifact) -> Artifact:
         """Return a trained artifact that keeps the budget which its stand-in kept.
@@ -259,6 +288,7 @@ class Pipeline:
         weights: Weights,
         plan: PrecisionPlan,
         ranges: Ranges,
+        grids: Grids,
         *,
         any_values: bool = False,
     ) -> Artifact:
@@ -268,7 +298,7 @@ class Pipeline:
             end = Softmax(_HEAD, inputs=(network.output,))
             network = Network(network.input_shape, (*network.layers, end))
             ranges = {**ranges, _HEAD: (0.0, 1.0)}
-        model = lower(network, weights, plan, ranges)
+        model = lower(network, weights, plan, ranges, grids)
         return self._packed(candidate, model, any_values=any_values)
 
     def _packed(

@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.lowering._ranges import Ranges
-from autotiny.lowering._scales import moves_values
+from autotiny.lowering._scales import moves_values, scale_of
+from autotiny.lowering.grids import FREE_GRIDS, Grids
+from autotiny.lowering.kernels import kernel_bits, shares_scale
 from autotiny.networks.graph import INPUT, Network, Weights
-from autotiny.networks.layers import ActivatedLayer, Dense, PRelu, Shape, WeightLayer
+from autotiny.networks.layers import ActivatedLayer, PRelu, Shape, WeightLayer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 
 #: Largest output of the first layer: one that no range of samples is likely to equal.
@@ -34,6 +36,7 @@ def stand_in(
     plan: PrecisionPlan,
     input_range: tuple[float, float],
     zeros: Mapping[str, int],
+    grids: Grids = FREE_GRIDS,
     *,
     in_blocks: bool = False,
 ) -> tuple[Weights, Ranges]:
@@ -44,8 +47,10 @@ def stand_in(
         plan: Bits per layer.
         input_range: Smallest and largest input, which training does not change.
         zeros: How many weights of a kernel will be zero at least, by array name.
+        grids: How scales are chosen. What is cut off by them is of no matter here.
         in_blocks: They will be zero by blocks of four, so that empty blocks may be counted on.
     """
+    shifts = grids.scale_grid == "power_of_two"
     shapes = network.weight_shapes()
     weights: Weights = {}
     ranges = {INPUT: input_range}
@@ -58,6 +63,8 @@ def stand_in(
             continue
         linear = not isinstance(layer, ActivatedLayer) or layer.activation == "linear"
         low = -(0.5 + position / 64) if linear else 0.0
+        if shifts:
+            low, top = _power_of_two_range(position, linear=linear)
         ranges[layer.name] = (low, top)
         if isinstance(layer, PRelu):
             name = f"{layer.name}/alpha"
@@ -71,7 +78,12 @@ def stand_in(
         name = f"{layer.name}/kernel"
         axis = layer.channel_axis % len(shapes[name])
         precision = plan.get(layer.name, INT8)
-        one_scale = precision.clustered or isinstance(layer, Dense)
+        one_scale = shares_scale(layer, precision, grids)
+        if shifts:
+            source = scale_of(*inputs[0], precision.activation_bits, grids).scales[0]
+            # The largest weight is at the end of the grid, whose step is a power of two.
+            ratio = 2.0 ** (1 + 4 * (position % 7)) * (top - low) / 255 / source
+            largest = ratio * (2 ** (kernel_bits(precision) - 1) - 1)
         steps = _steps(
             shapes[name],
             axis,
@@ -81,12 +93,26 @@ def stand_in(
             one_scale=one_scale,
             in_blocks=in_blocks,
         )
+        if shifts and not one_scale:
+            powers = 2.0 ** (position >> np.arange(shapes[name][axis]) % _POSITION_BITS & 1)
+            steps = steps * powers.reshape([-1 if i == axis else 1 for i in range(steps.ndim)])
         weights[name] = (steps * np.float32(largest)).astype(np.float32)
         channels = shapes[f"{layer.name}/bias"][0]
         step = span / 255 * largest / 127
         bias = (np.arange(1, channels + 1) + 1000 * (position + 1)) * step
         weights[f"{layer.name}/bias"] = bias.astype(np.float32)
     return weights, ranges
+
+
+def _power_of_two_range(position: int, *, linear: bool) -> tuple[float, float]:
+    """Return the range of a layer's output whose scale is a power of two, another for each layer.
+
+    Exponents are two more than a multiple of four, those of biases three and those of kernels one
+    more: no scale of one kind is stored for another.
+    """
+    step = 2.0 ** (4 * (position % 30) - 22)
+    below = 60 + position % 64 if linear else 0
+    return -below * step, (255 - below) * step
 
 
 def _span(limits: tuple[float, float]) -> float:

@@ -87,8 +87,11 @@ class Group:
     def arrays(self) -> dict[str, str]:
         """Arrays of the steps, with the C types of their elements."""
         names = self.steps[0][1].arrays
+        words = KERNELS[self.kernel].words
         return {
-            key: smallest_type(
+            key: "int32_t"
+            if key in words
+            else smallest_type(
                 [
                     int(bound)
                     for _, step in self.steps

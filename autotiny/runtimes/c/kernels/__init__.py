@@ -7,6 +7,7 @@ from autotiny.runtimes.c.kernels._weighted import (
     choose_forms,
     compact_factors,
     interleave_terms,
+    shifts_alone,
 )
 from autotiny.runtimes.c.program import Step
 
@@ -21,6 +22,7 @@ class Kernel:
         needs: Helpers that it calls besides.
         forms: Decides which form of the kernel does each of its steps.
         hoists: Its function reads the fields of a structure once: faster, and larger.
+        words: Arrays that it reads as 32 bits, whatever they hold.
         compact: Makes the steps of one form smaller before they are written.
     """
 
@@ -29,19 +31,31 @@ class Kernel:
     forms: Callable[[Sequence[Step]], Sequence[Step]] = lambda steps: steps
     compact: Callable[[Sequence[Step]], Sequence[Step]] = lambda steps: steps
     hoists: bool = False
+    words: tuple[str, ...] = ()
 
 
 #: Every kernel by the name of its template.
 KERNELS: dict[str, Kernel] = {
     "weighted": Kernel(("shift", "least_shift"), forms=choose_forms, compact=compact_factors),
     "patches": Kernel(
-        ("terms", "least_shift"), ("clamped", "dsp"), compact=interleave_terms, hoists=True
+        ("terms", "least_shift"),
+        ("clamped", "dsp"),
+        compact=interleave_terms,
+        hoists=True,
+        words=("terms",),
     ),
-    "row": Kernel(("shift",), ("clamped", "dsp", "dot", "units"), forms=choose_forms, hoists=True),
+    "row": Kernel(
+        ("shift",),
+        ("clamped", "dsp", "dot", "units"),
+        forms=choose_forms,
+        compact=shifts_alone,
+        hoists=True,
+    ),
     "depthwise_3x3": Kernel(
         ("shift",),
         ("clamped", "dsp", "low_low", "low_high", "high_low", "high_high"),
         forms=choose_forms,
+        compact=shifts_alone,
         hoists=True,
     ),
     "max_pool": Kernel(),

@@ -1,4 +1,4 @@
-"""How the factors of weighted sums are stored: one for all filters, or 32 bits for each."""
+"""How the factors of weighted sums are stored: one for all filters, 32 bits or a shift for each."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,13 +23,25 @@ def choose_forms(steps: Sequence[Step]) -> list[Step]:
     return [_scalar(step) if _is_single(step) else step for step in steps]
 
 
+def shifts_alone(steps: Sequence[Step]) -> list[Step]:
+    """Leave multipliers out where all of them are one power of two: a byte is enough."""
+    if all("multiplier" in step.arrays and _is_shift(step) for step in steps):
+        return [_without_multiplier(step) for step in steps]
+    return list(steps)
+
+
 def compact_factors(steps: Sequence[Step]) -> list[Step]:
     """Put a multiplier and its shift into 32 bits where a layer's shifts span four values.
 
     The highest of a multiplier's 31 bits is always 1, which leaves two for the shift.
     """
-    if any("shift" not in step.arrays or step.reduced for step in steps):
-        return list(steps)
+    steps = shifts_alone(steps)
+    if any("multiplier" not in step.arrays or step.reduced for step in steps):
+        return steps
+    return _in_one_word(steps)
+
+
+def _in_one_word(steps: Sequence[Step]) -> list[Step]:
     shifts = [step.arrays["shift"] for step in steps]
     if any(int(s.max()) - int(s.min()) > 3 or int(s.min()) < 1 for s in shifts):
         return list(steps)
@@ -48,6 +60,17 @@ def compact_factors(steps: Sequence[Step]) -> list[Step]:
 
 def _is_single(step: Step) -> bool:
     return step.arrays["multiplier"].size == 1 < step.arrays["bias"].size
+
+
+def _is_shift(step: Step) -> bool:
+    """Whether a step's multipliers are one power of two."""
+    return bool((step.arrays["multiplier"] == (1 << 14 if step.reduced else 1 << 30)).all())
+
+
+def _without_multiplier(step: Step) -> Step:
+    arrays = dict(step.arrays)
+    multiplier = int(arrays.pop("multiplier")[0])
+    return replace(step, arrays=arrays, numbers={**step.numbers, "multiplier": multiplier})
 
 
 def _spread(step: Step) -> Step:
@@ -70,7 +93,7 @@ def interleave_terms(steps: Sequence[Step]) -> list[Step]:
     The factor is one word, or two where shifts span more than four values.
     """
     made = []
-    for step in compact_factors([_spread(step) for step in steps]):
+    for step in _in_one_word([_spread(step) for step in steps]):
         arrays = dict(step.arrays)
         if "factor" in arrays:
             parts = [arrays.pop("bias"), arrays.pop("factor").astype(np.uint32).view(np.int32)]
