@@ -58,12 +58,14 @@ class Quantisation:
     """How real numbers become integers, besides how many bits those have.
 
     Attributes:
+        training: What training knows of it; ``quantisation`` in a search space.
         calibration: How far the integers of activations reach.
         weight_scaling: How far those of weights reach.
         weight_granularity: Whether each channel of a convolution has a scale.
         scale_grid: Any scales, or powers of two.
     """
 
+    training: str
     calibration: str
     weight_scaling: str
     weight_granularity: str
@@ -72,7 +74,11 @@ class Quantisation:
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Quantisation":
         """Return it from a trial's complete parameters."""
-        return cls(**{field.name: str(parameters[field.name]) for field in fields(cls)})
+        named = {"training": "quantisation"}
+        return cls(**{
+            field.name: str(parameters[named.get(field.name, field.name)])
+            for field in fields(cls)
+        })  # fmt: skip
 
     @property
     def grids(self) -> Grids:

@@ -13,6 +13,7 @@ from autotiny.lowering.grids import GRANULARITIES, SCALE_GRIDS
 from autotiny.lowering.weight_scaling import WEIGHT_SCALINGS
 from autotiny.training.augmentations import COMBINATIONS
 from autotiny.training.optimisers import OPTIMISERS
+from autotiny.training.simulation import KINDS
 
 Value = bool | int | float | str
 
@@ -72,6 +73,7 @@ RULES: dict[str, ParameterRule] = {
     "pruning_pattern": ParameterRule("choice", "free", choices=tuple(PATTERNS), needs="sparsity"),
     "sparsity_mode": ParameterRule("choice", "uniform", choices=MODES, needs="sparsity"),
     "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
+    "quantisation": ParameterRule("choice", "grid", choices=KINDS),
     "calibration": ParameterRule("choice", "minmax", choices=tuple(CALIBRATIONS)),
     "weight_scaling": ParameterRule("choice", "absmax", choices=tuple(WEIGHT_SCALINGS)),
     "weight_granularity": ParameterRule("choice", "channel", choices=GRANULARITIES),

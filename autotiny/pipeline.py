@@ -194,25 +194,27 @@ class Pipeline:
         Raises:
             CandidateError: If training diverged, or the model is larger than its bound.
         """
-        network, weights = train_student(
+        student = train_student(
             prepared,
             self._task,
             self._base,
+            self.representative,
             batch_size=self._batch_size,
             seed=seed,
             cluster_seed=self._seed,
             on_epoch=on_epoch,
         )
         plan, quantisation = prepared.plan, prepared.candidate.quantisation
-        ranges = activation_ranges(
-            network,
-            weights,
+        ranges = student.ranges or activation_ranges(
+            student.network,
+            student.weights,
             self.representative,
             calibration=quantisation.calibration,
-            bits=operator_bits(network, plan),
+            bits=operator_bits(student.network, plan),
         )
+        grids = dataclasses.replace(quantisation.grids, kernel_scales=student.kernel_scales)
         artifact = self._lower(
-            prepared.candidate, network, weights, plan, ranges, quantisation.grids
+            prepared.candidate, student.network, student.weights, plan, ranges, grids
         )
         artifact = self._within_bound(prepared, artifact)
         validation = self._task.validation

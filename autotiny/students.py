@@ -15,6 +15,7 @@ from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.distillation import NO_LESSON, TEACHINGS, Classroom, Lesson
 from autotiny.compression.sparsity import Pruning
 from autotiny.compression.width import Thinning, cut
+from autotiny.lowering import FREE_GRIDS, Ranges, activation_ranges, operator_bits
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.precision import PrecisionPlan
@@ -23,6 +24,7 @@ from autotiny.tasks._base import Task
 
 if TYPE_CHECKING:
     from autotiny.training.loop import TrainingSettings
+    from autotiny.training.simulation import Simulated
 
 Reals = NDArray[np.float32]
 
@@ -74,28 +76,49 @@ class Prepared:
 
     @property
     def grid_epochs(self) -> int:
-        """Epochs on the weights' final grid, after those of the candidate; 0 if all are int8."""
-        if all(precision.weight_bits == 8 for precision in self.plan.values()):
+        """Epochs on the final grid, after those of the candidate; 0 if nothing is trained on it."""
+        low = any(precision.weight_bits < 8 for precision in self.plan.values())
+        kind = self.candidate.quantisation.training
+        if kind == "post_training" or (kind == "grid" and not low):
             return 0
         return max(1, round(self.candidate.epochs * GRID_SHARE))
+
+
+@dataclass(frozen=True)
+class Student:
+    """A trained student without batch norm.
+
+    Attributes:
+        network: Its layers.
+        weights: Their arrays; clustered kernels are on their levels if they were trained on them.
+        ranges: Of its tensors, where it was trained on them.
+        kernel_scales: Array name to scales, of kernels that were trained on theirs.
+    """
+
+    network: Network
+    weights: Weights
+    ranges: Ranges | None = None
+    kernel_scales: Mapping[str, Reals] = field(default_factory=dict)
 
 
 def train_student(
     prepared: Prepared,
     task: Task,
     base: BaseModel,
+    samples: Reals,
     *,
     batch_size: int,
     seed: int,
     cluster_seed: int,
     on_epoch: Callable[[int, float], None] | None = None,
-) -> tuple[Network, Weights]:
-    """Return the trained student without batch norm, low-bit kernels on their levels.
+) -> Student:
+    """Return the trained student.
 
     Args:
         prepared: The candidate.
         task: Its data.
         base: The base model, which teaches.
+        samples: Training samples that ranges are measured on.
         batch_size: Samples a step where the candidate does not say.
         seed: Of the order of samples and of all that is drawn.
         cluster_seed: Of the levels of few bits.
@@ -118,8 +141,11 @@ def train_student(
     )
     network, weights = fold_batch_norm(prepared.network, result.weights)
     if not prepared.grid_epochs:
-        return network, weights
+        return Student(network, weights)
+    simulated = _simulated(prepared, network, weights, samples)
     levels = plan_levels(network, weights, prepared.plan, seed=cluster_seed)
+    if simulated is not None:  # which has grids of its own
+        levels = {name: level for name, level in levels.items() if level.clustered}
     settings = dataclasses.replace(
         settings,
         epochs=prepared.grid_epochs,
@@ -130,6 +156,7 @@ def train_student(
         patience=None,
         pruning=Pruning(dataclasses.replace(candidate.sparsity, final=0.0)),
         levels=levels,
+        simulated=simulated,
         keep_zeros=candidate.sparsity.final > 0,
     )
     done = len(result.losses)
@@ -143,7 +170,30 @@ def train_student(
         lesson=Lesson(base.train_outputs if lesson.outputs is None else lesson.outputs),
         on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
     )
-    return network, snap_clustered(result.weights, levels)
+    weights = snap_clustered(result.weights, levels)
+    if result.grids is None:
+        return Student(network, weights)
+    return Student(network, weights, result.grids.ranges, result.grids.kernel_scales)
+
+
+def _simulated(
+    prepared: Prepared, network: Network, weights: Weights, samples: Reals
+) -> "Simulated | None":
+    """Return what of lowering the second phase simulates beside levels of few bits."""
+    from autotiny.training.simulation import Simulated
+
+    plan, quantisation = prepared.plan, prepared.candidate.quantisation
+    # Uniform grids up to the largest weight are levels, too.
+    if quantisation.training == "grid" and quantisation.grids == FREE_GRIDS:
+        return None
+    ranges = activation_ranges(
+        network,
+        weights,
+        samples,
+        calibration=quantisation.calibration,
+        bits=operator_bits(network, plan),
+    )
+    return Simulated(plan, ranges, quantisation.grids, quantisation.training)
 
 
 def _settings(prepared: Prepared, batch_size: int, seed: int) -> "TrainingSettings":

@@ -36,7 +36,7 @@ TABLE = tuple(
         ("conv0", A16, -0.5),
     )
 )
-PARTS = ("calibration", "weight_scaling", "weight_granularity", "scale_grid")
+PARTS = ("quantisation", "calibration", "weight_scaling", "weight_granularity", "scale_grid")
 CASES = [(name, choice) for name in PARTS for choice in RULES[name].choices]
 
 

@@ -7,9 +7,9 @@ TFLiteConverter takes seconds.
 from autotiny.lowering._float_writer import write_float
 from autotiny.lowering._quantise import write_quantised
 from autotiny.lowering._ranges import Ranges, activation_ranges, input_range, unit_ranges
-from autotiny.lowering._scales import operator_bits
 from autotiny.lowering._stand_in import stand_in
 from autotiny.lowering.grids import FREE_GRIDS, Grids
+from autotiny.lowering.scales import operator_bits
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.precision import PrecisionPlan

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from autotiny.lowering._builder import Builder, Scales, batched
 from autotiny.lowering._ranges import Ranges
-from autotiny.lowering._scales import TensorScales
 from autotiny.lowering.grids import FREE_GRIDS, Grids
 from autotiny.lowering.kernels import LEAST_BOUND, kernel_bits, kernel_scales, rounded
 from autotiny.lowering.operators import Constant, operator_of
+from autotiny.lowering.scales import TensorScales
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.layers import Layer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan

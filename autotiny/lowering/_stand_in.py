@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotiny.lowering._ranges import Ranges
-from autotiny.lowering._scales import moves_values, scale_of
 from autotiny.lowering.grids import FREE_GRIDS, Grids
 from autotiny.lowering.kernels import kernel_bits, shares_scale
+from autotiny.lowering.scales import moves_values, scale_of
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.layers import ActivatedLayer, PRelu, Shape, WeightLayer
 from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan

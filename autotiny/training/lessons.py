@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from autotiny.compression.distillation import Hint, Peer
-from autotiny.networks.graph import Network, Weights
+from autotiny.networks.graph import Network
 from autotiny.networks.layers import Layer
 from autotiny.tasks.kinds import TaskKind
 from autotiny.training.forward import forward
@@ -97,11 +97,6 @@ class PeerNetwork:
             self._network, self._parameters.arrays(), x, training=True, cut_out=cut_out
         )
         return self._tf.stop_gradient(found)
-
-
-def without_adapter(weights: Weights) -> Weights:
-    """Return the weights that stay after training."""
-    return {name: array for name, array in weights.items() if name != ADAPTER}
 
 
 def channels_of(network: Network, layer: str) -> int:

@@ -22,11 +22,12 @@ from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.changes import Changes
 from autotiny.training.forward import forward, in_batches, windows
-from autotiny.training.lessons import ADAPTER, HintTap, PeerNetwork, channels_of, without_adapter
+from autotiny.training.lessons import ADAPTER, HintTap, PeerNetwork, channels_of
 from autotiny.training.masks import Masks
 from autotiny.training.optimisers import OPTIMISERS
 from autotiny.training.output_scale import OutputScale
 from autotiny.training.parameters import Parameters
+from autotiny.training.simulation import Simulated, Simulation, TrainedGrids, on_levels
 
 #: Tensors of a batch by name: ``x``, ``y`` and what else there is of ``counts``, ``teacher`` and
 #: ``features``.
@@ -62,6 +63,7 @@ class TrainingSettings:
             None trains to the end and keeps the last.
         levels: Kernel name to the values its weights are rounded to in the forward pass
             (straight-through gradients, Bengio et al. 2013).
+        simulated: What else of lowering the forward pass simulates, if anything.
         keep_zeros: Weights of pruned kernels that are zero at the start stay zero.
     """
 
@@ -83,6 +85,7 @@ class TrainingSettings:
     distillation: Distillation = field(default_factory=Distillation)
     patience: int | None = None
     levels: Mapping[str, WeightLevels] = field(default_factory=dict)
+    simulated: Simulated | None = None
     keep_zeros: bool = False
 
 
@@ -94,11 +97,13 @@ class TrainingResult:
         weights: Trained arrays; pruned weights are exactly zero.
         losses: Mean training loss of each epoch.
         validation_scores: Of each epoch, on the float model; empty without ``patience``.
+        grids: That were simulated.
     """
 
     weights: Weights
     losses: tuple[float, ...]
     validation_scores: tuple[float, ...]
+    grids: TrainedGrids | None = None
 
 
 def train(
@@ -145,7 +150,7 @@ def train(
             theirs = OutputScale.of(lesson.peer.network, goal.kind.targets(split.x, split.y))
             peer = replace(lesson.peer, weights=theirs.removed(lesson.peer.weights))
             lesson = replace(lesson, peer=peer)
-    loop = _Loop(tf, network, weights, settings, steps, goal, lesson)
+    loop = _Loop(tf, network, weights, settings, steps, goal, lesson, scale)
     data = {"x": loop.inputs(split.x), "y": tf.constant(targets)}
     if goal.class_weights is not None:
         counts = np.take(np.array(goal.class_weights, np.float32), split.y)
@@ -190,7 +195,9 @@ def train(
     for name, array in final.items():
         if not np.isfinite(array).all():
             raise DivergedError(f"Training diverged: {name} holds a value that is not finite.")
-    return TrainingResult(final, tuple(losses), tuple(scores))
+    grids = None if loop.simulation is None else loop.simulation.trained(final)
+    final = {name: array for name, array in final.items() if name in weights}
+    return TrainingResult(final, tuple(losses), tuple(scores), grids)
 
 
 class _Loop:
@@ -205,6 +212,7 @@ class _Loop:
         steps: int,
         goal: Goal,
         lesson: Lesson = NO_LESSON,
+        units: OutputScale | None = None,
     ) -> None:
         self._tf, self._network, self._settings = tf, network, settings
         self._kind = goal.kind
@@ -213,6 +221,10 @@ class _Loop:
             channels = channels_of(network, lesson.hint.layer)
             self._tap = HintTap(lesson.hint, channels, settings.seed)
             weights = weights | {ADAPTER: self._tap.adapter}
+        self.simulation = None
+        if settings.simulated is not None:
+            self.simulation = Simulation(tf, network, settings.simulated, weights, units)
+            weights = weights | self.simulation.parameters
         self._parameters = Parameters(tf, weights)
         self._optimiser = OPTIMISERS[settings.optimiser]
         zeros = tf.zeros_like(self._parameters.vector)
@@ -259,8 +271,7 @@ class _Loop:
         return self._masks.settled
 
     def weights(self) -> Weights:
-        found = {name: tensor.numpy() for name, tensor in self._parameters.arrays().items()}
-        return without_adapter(found)
+        return {name: tensor.numpy() for name, tensor in self._parameters.arrays().items()}
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         return in_batches(self._predict, x)
@@ -281,6 +292,8 @@ class _Loop:
         tf = self._tf
         mixing = self._changes.mixing(step, tf.shape(batch["x"])[0])
         x = self._changes.applied(batch["x"], mixing, step)
+        if self.simulation is not None:
+            x = self.simulation.input(x)
         if self._masks:
             arrays = self._parameters.arrays()
             self._masks.update(step, arrays, lambda: self._gradients(x, batch))
@@ -295,7 +308,7 @@ class _Loop:
                 x,
                 training=True,
                 cut_out=self._cut_out,
-                hook=None if self._tap is None else self._tap.hook,
+                hook=self._hook(arrays),
             )
             loss = self._loss(outputs, arrays, batch)
             if mixing is not None:
@@ -321,6 +334,12 @@ class _Loop:
         if self._masks:
             self._parameters.vector.assign(self._masks.applied(self._parameters.vector))
         return loss
+
+    def _hook(self, arrays: Any) -> Any:
+        """Return what sees, and may change, every layer's output."""
+        if self.simulation is not None:
+            return self.simulation.hook(arrays)
+        return None if self._tap is None else self._tap.hook
 
     def _gradients(self, x: Any, batch: Batch) -> dict[str, Any]:
         """Return the gradient of a batch's own loss by every array."""
@@ -352,7 +371,9 @@ class _Loop:
         """Return the weights as the forward pass sees them: on their grid, where they have one."""
         tensors = self._parameters.arrays()
         for name, levels in self._settings.levels.items():
-            tensors[name] = _straight_through(self._tf, tensors[name], levels)
+            tensors[name] = on_levels(self._tf, tensors[name], levels)
+        if self.simulation is not None:
+            tensors |= self.simulation.kernels(tensors)
         return tensors
 
     def _rate(self, step: Any) -> Any:
@@ -375,16 +396,3 @@ class _Loop:
         self._optimiser.apply(tf, vector, self._slots, gradient, rate, done)
         if settings.weight_decay > 0:
             vector.assign(vector * (1 - rate * settings.weight_decay * self._kernels))
-
-
-def _straight_through(tf: Any, kernel: Any, grid: WeightLevels) -> Any:
-    """Round to the nearest level; gradients pass through as if nothing had happened."""
-    levels = grid.levels
-    axes = list(range(len(kernel.shape) - 1)) if grid.per_channel else None
-    scale = tf.reduce_max(tf.abs(kernel), axis=axes, keepdims=True) + 1e-12
-    middles = tf.constant((levels[1:] + levels[:-1]) / 2)
-    nearest = tf.gather(
-        tf.constant(levels), tf.searchsorted(middles, tf.reshape(kernel / scale, [-1]))
-    )
-    rounded = tf.reshape(nearest, kernel.shape) * scale
-    return kernel + tf.stop_gradient(rounded - kernel)

@@ -10,8 +10,8 @@ from helpers_networks import random_samples, random_weights
 
 from autotiny.evaluation import io_quantisation, litert_outputs
 from autotiny.lowering import activation_ranges, lower, write_float
-from autotiny.lowering._scales import RULES
 from autotiny.lowering.operators import WRITERS
+from autotiny.lowering.scales import RULES
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, network_from_plain, network_to_plain
 from autotiny.networks.layers import (

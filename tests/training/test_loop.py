@@ -20,7 +20,8 @@ from autotiny.networks.layers import Conv2D, Dense, DepthwiseConv2D
 from autotiny.tasks import CLASSIFY
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.forward import forward, logits
-from autotiny.training.loop import TrainingSettings, _Loop, _straight_through, train
+from autotiny.training.loop import TrainingSettings, _Loop, train
+from autotiny.training.simulation import on_levels
 
 SHAPE = (10, 6, 1)
 
@@ -164,7 +165,7 @@ def test_straight_through_rounds_forward_and_passes_gradients_back(name):
     kernel, levels = KERNELS[name][0].astype(np.float32), KERNELS[name][1]
     variable = tf.Variable(kernel)
     with tf.GradientTape() as tape:
-        rounded = _straight_through(tf, variable, levels)
+        rounded = on_levels(tf, variable, levels)
         loss = tf.reduce_sum(
             rounded * tf.range(kernel.size, dtype=tf.float32)[::-1].numpy().reshape(kernel.shape)
         )

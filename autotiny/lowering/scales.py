@@ -116,6 +116,7 @@ class TensorScales:
     Attributes:
         bits: The activation bits that each layer computes with.
         made: How each tensor is made.
+        spans: Smallest and largest value of tensors that share a scale, by ``group``.
     """
 
     def __init__(
@@ -131,46 +132,52 @@ class TensorScales:
         self._roots = {INPUT: INPUT}
         for layer in network.layers:
             self._join(layer)
-        self._spans: dict[str, tuple[float, float]] = {}
+        self.spans: dict[str, tuple[float, float]] = {}
         for name in self._roots:
             low, high = ranges[name]
-            smallest, largest = self._spans.get(self._root(name), (low, high))
-            self._spans[self._root(name)] = (min(low, smallest), max(high, largest))
-        self.made = {name: self._scales(name, self.bits[name]) for name in self._roots}
+            smallest, largest = self.spans.get(self.group(name), (low, high))
+            self.spans[self.group(name)] = (min(low, smallest), max(high, largest))
+        self.made = {name: self.scales_in(name, self.bits[name]) for name in self._roots}
+
+    def targets(self, layer: Layer) -> list[tuple[str, int]]:
+        """Return whose scale each input of an operator has to have, and bits."""
+        if _rule(layer) == "all":
+            return [(layer.name, self.bits[layer.name])] * len(layer.inputs)
+        return [(name, self.bits[layer.name]) for name in layer.inputs]
 
     def needed(self, layer: Layer) -> list[Scales]:
         """Return what an operator needs each of its inputs in; the writer converts the others."""
-        if _rule(layer) == "all":
-            return [self.made[layer.name]] * len(layer.inputs)
-        bits = self.bits[layer.name]
-        return [
-            made if (made := self.made[name]).bits == bits else self._scales(name, bits)
-            for name in layer.inputs
-        ]
+        return [self.scales_in(name, bits) for name, bits in self.targets(layer)]
 
     def narrow(self, name: str) -> Scales:
         """Return the 8-bit scales of a tensor that is made in 16."""
-        return self._scales(name, 8)
+        return self.scales_in(name, 8)
 
     def _join(self, layer: Layer) -> None:
         """Let a layer's output share the scale of inputs that it must share."""
         self._roots[layer.name] = layer.name
         rule = _rule(layer)
         if rule == "input":
-            self._roots[layer.name] = self._root(layer.inputs[0])
+            self._roots[layer.name] = self.group(layer.inputs[0])
         elif rule == "all":
-            for root in map(self._root, layer.inputs):
+            for root in map(self.group, layer.inputs):
                 # A scale that is fixed, or of other bits, has to be converted anyway.
                 if root not in self._fixed and self.bits[root] == self.bits[layer.name]:
-                    self._roots[root] = self._root(layer.name)
+                    self._roots[root] = self.group(layer.name)
 
-    def _root(self, name: str) -> str:
+    def group(self, name: str) -> str:
+        """Return the tensor that stands for all that share a scale."""
         while self._roots[name] != name:
             name = self._roots[name]
         return name
 
-    def _scales(self, name: str, bits: int) -> Scales:
-        root = self._root(name)
-        if root in self._fixed and bits == 8:
+    def is_fixed(self, name: str, bits: int) -> bool:
+        """Return whether a tensor's scale is demanded, whatever its range."""
+        return bits == 8 and self.group(name) in self._fixed
+
+    def scales_in(self, name: str, bits: int) -> Scales:
+        """Return the scales of a tensor in a number of bits."""
+        root = self.group(name)
+        if self.is_fixed(name, bits):
             return self._fixed[root]
-        return scale_of(*self._spans[root], bits, self._grids)
+        return scale_of(*self.spans[root], bits, self._grids)
