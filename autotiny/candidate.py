@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autotiny.compression.distillation import Distillation
 from autotiny.compression.sparsity import SparsitySchedule
-from autotiny.hyperparameters import RULES
+from autotiny.hyperparameters import LAYER_BITS, RULES
 from autotiny.lowering import Grids
 
 
@@ -63,6 +63,7 @@ class Quantisation:
         weight_scaling: How far those of weights reach.
         weight_granularity: Whether each channel of a convolution has a scale.
         scale_grid: Any scales, or powers of two.
+        bias_correction: Whether biases take up what rounding weights shifts outputs by.
     """
 
     training: str
@@ -70,6 +71,7 @@ class Quantisation:
     weight_scaling: str
     weight_granularity: str
     scale_grid: str
+    bias_correction: str
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Quantisation":
@@ -87,6 +89,41 @@ class Quantisation:
 
 
 @dataclass(frozen=True)
+class Bits:
+    """Where the bits of each layer come from.
+
+    Attributes:
+        mode: ``sensitivity``, ``uniform`` or ``free``.
+        tolerance: Largest summed sensitivity of the precision plan, in nats.
+        weights: Bits of the weights of layers that have none of their own.
+        activations: Bits of the activations of layers with weights of 8 bits.
+        layers: Names of layers with bits of their own, and these.
+    """
+
+    mode: str
+    tolerance: float
+    weights: int
+    activations: int
+    layers: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "Bits":
+        """Return it from a trial's complete parameters."""
+        own = {
+            name.removeprefix(LAYER_BITS): int(bits)
+            for name, bits in parameters.items()
+            if name.startswith(LAYER_BITS)
+        }
+        return cls(
+            mode=str(parameters["precision_mode"]),
+            tolerance=float(parameters["precision_tolerance"]),
+            weights=int(parameters["bits"]),
+            activations=int(parameters["activation_bits"]),
+            layers=tuple(own.items()),
+        )
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One point of the search space: every hyperparameter of one trial.
 
@@ -100,7 +137,7 @@ class Candidate:
         pruning_criterion: What a weight is worth.
         pruning_pattern: Which weights may be zero together.
         sparsity_mode: How zeros are spent over layers.
-        precision_tolerance: Largest summed sensitivity of the precision plan, in nats.
+        bits: Of each layer.
         encoding_ram: Where decoded weights may live: ``free`` is under the arena's existing peak,
             ``budget`` is wherever the RAM budget allows.
         quantisation: How its numbers become integers.
@@ -119,7 +156,7 @@ class Candidate:
     pruning_criterion: str
     pruning_pattern: str
     sparsity_mode: str
-    precision_tolerance: float
+    bits: Bits
     encoding_ram: str
     quantisation: Quantisation
     distillation: Distillation
@@ -150,7 +187,7 @@ class Candidate:
             pruning_criterion=str(p["pruning_criterion"]),
             pruning_pattern=str(p["pruning_pattern"]),
             sparsity_mode=str(p["sparsity_mode"]),
-            precision_tolerance=float(p["precision_tolerance"]),
+            bits=Bits.from_parameters(p),
             encoding_ram=str(p["encoding_ram"]),
             quantisation=Quantisation.from_parameters(p),
             distillation=Distillation(

@@ -6,6 +6,8 @@ from typing import Literal
 
 from autotiny.compression.distillation import TEACHINGS
 from autotiny.compression.importance import IMPORTANCES
+from autotiny.compression.precision_modes import ACTIVATION_BITS, WEIGHT_BITS
+from autotiny.compression.precision_modes import MODES as PRECISION_MODES
 from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
 from autotiny.compression.width import SCOPES
 from autotiny.lowering.calibration import CALIBRATIONS
@@ -37,7 +39,7 @@ class ParameterRule:
     default: Value
     low: float = 0.0
     high: float = 1.0
-    choices: tuple[str, ...] = ()
+    choices: tuple[Value, ...] = ()
     needs: str | None = None
     values: tuple[str, ...] = ()
 
@@ -72,12 +74,28 @@ RULES: dict[str, ParameterRule] = {
     ),
     "pruning_pattern": ParameterRule("choice", "free", choices=tuple(PATTERNS), needs="sparsity"),
     "sparsity_mode": ParameterRule("choice", "uniform", choices=MODES, needs="sparsity"),
-    "precision_tolerance": ParameterRule("float", 0.0, 0.0, 100.0),
+    "precision_mode": ParameterRule("choice", "sensitivity", choices=PRECISION_MODES),
+    "precision_tolerance": ParameterRule(
+        "float", 0.0, 0.0, 100.0, needs="precision_mode", values=("sensitivity",)
+    ),
+    "bits": ParameterRule(
+        "choice", 8, choices=WEIGHT_BITS, needs="precision_mode", values=("uniform", "free")
+    ),
+    "activation_bits": ParameterRule(
+        "choice", 8, choices=ACTIVATION_BITS, needs="precision_mode", values=("uniform", "free")
+    ),
     "quantisation": ParameterRule("choice", "grid", choices=KINDS),
     "calibration": ParameterRule("choice", "minmax", choices=tuple(CALIBRATIONS)),
     "weight_scaling": ParameterRule("choice", "absmax", choices=tuple(WEIGHT_SCALINGS)),
     "weight_granularity": ParameterRule("choice", "channel", choices=GRANULARITIES),
     "scale_grid": ParameterRule("choice", "free", choices=SCALE_GRIDS),
+    "bias_correction": ParameterRule(
+        "choice",
+        "off",
+        choices=("off", "on"),
+        needs="quantisation",
+        values=("grid", "post_training"),
+    ),
     "encoding_ram": ParameterRule("choice", "budget", choices=("free", "budget")),
     "distillation_alpha": ParameterRule("float", 0.0, 0.0, 1.0),
     "distillation": ParameterRule(
@@ -103,3 +121,14 @@ RULES: dict[str, ParameterRule] = {
     "learning_rate": ParameterRule("float", 0.002, 1e-7, 1.0),
     "epochs": ParameterRule("int", 30, 1, 100_000),
 }
+
+#: What a hyperparameter for one layer's bits starts with; the layer's name follows.
+LAYER_BITS = "bits."
+_LAYER_RULE = ParameterRule(
+    "choice", 8, choices=WEIGHT_BITS, needs="precision_mode", values=("free",)
+)
+
+
+def rule_of(name: str) -> ParameterRule | None:
+    """Return the rule of a hyperparameter, if there is one of that name."""
+    return _LAYER_RULE if name.startswith(LAYER_BITS) else RULES.get(name)

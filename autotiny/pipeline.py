@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from autotiny.base_model import BaseModel
 from autotiny.budget.spending import Spending
-from autotiny.candidate import Candidate
+from autotiny.candidate import Bits, Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.depth import BlockCost, shorten
 from autotiny.compression.importance import Evidence
 from autotiny.compression.precision import choose_plan
+from autotiny.compression.precision_modes import given_plan
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity import Pruning
 from autotiny.compression.sparsity.choice import choose_pruning, zero_counts
@@ -40,12 +41,13 @@ from autotiny.lowering import (
     operator_bits,
     stand_in,
 )
+from autotiny.lowering.bias_correction import corrected_biases
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.layers import Softmax
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Packed, Runtime
-from autotiny.students import Artifact, Prepared, train_student
+from autotiny.students import Artifact, Prepared, Student, train_student
 from autotiny.tasks._base import Task
 from autotiny.training.augmentations import suits
 
@@ -112,7 +114,7 @@ class Pipeline:
         folded, inherited = fold_batch_norm(network, weights)
         pruning = self._pruning(candidate, folded, inherited)
         zeros = zero_counts(pruning, folded)
-        wanted = self.plan(folded, candidate.precision_tolerance, zeros)
+        wanted = self.plan(folded, candidate.bits, zeros)
         plan, artifact = self._stood_in(candidate, folded, wanted, zeros)
         pruned = tuple(name for name in zeros if name in artifact.packed.sparse)
         dropped = {}
@@ -124,15 +126,18 @@ class Pipeline:
             dense = dataclasses.replace(candidate.sparsity, final=0.0)
             candidate = dataclasses.replace(candidate, sparsity=dense)
             pruning = Pruning(dense)
-            if (without := self.plan(folded, candidate.precision_tolerance)) != wanted:
+            if (without := self.plan(folded, candidate.bits)) != wanted:
                 plan, artifact = self._stood_in(candidate, folded, without, {})
         augmentation = candidate.fitting.augmentation
         if not suits(augmentation, self._task.layout):
             dropped["augmentation"] = f"{augmentation} is not for samples of {self._task.layout}s"
             plain = dataclasses.replace(candidate.fitting, augmentation="none")
             candidate = dataclasses.replace(candidate, fitting=plain)
-        if candidate.precision_tolerance > 0 and not plan:
-            dropped["precision_tolerance"] = "fewer bits save nothing within it"
+        if candidate.bits.mode == "sensitivity":
+            if candidate.bits.tolerance > 0 and not plan:
+                dropped["precision_tolerance"] = "fewer bits save nothing within it"
+        elif wanted and not plan:
+            dropped["bits"] = "fewer bits save nothing"
         if set(artifact.packed.encodings.values()) <= {"int8"}:
             dropped["encoding_ram"] = "no weights are decoded"
         return Prepared(
@@ -168,18 +173,21 @@ class Pipeline:
         )
 
     def plan(
-        self, network: Network, tolerance: float, zeros: Mapping[str, int] | None = None
+        self, network: Network, bits: Bits, zeros: Mapping[str, int] | None = None
     ) -> PrecisionPlan:
-        """Return the precision plan of a student for a tolerance.
+        """Return the precision plan of a student.
 
         Args:
             network: The student.
-            tolerance: Largest summed sensitivity, in nats.
+            bits: Where they come from.
             zeros: How many weights of a kernel will be zero: they may make a lower precision
                 pointless.
         """
         costs = self._runtime.precision_costs(network, self._spending.target, zeros or {})
-        return choose_plan(network, self._sensitivity, tolerance, costs)
+        if bits.mode == "sensitivity":
+            return choose_plan(network, self._sensitivity, bits.tolerance, costs)
+        own = dict(bits.layers) if bits.mode == "free" else {}
+        return given_plan(network, bits.weights, bits.activations, costs, own)
 
     def finish(
         self, prepared: Prepared, *, seed: int, on_epoch: Callable[[int, float], None] | None = None
@@ -213,9 +221,8 @@ class Pipeline:
             bits=operator_bits(student.network, plan),
         )
         grids = dataclasses.replace(quantisation.grids, kernel_scales=student.kernel_scales)
-        artifact = self._lower(
-            prepared.candidate, student.network, student.weights, plan, ranges, grids
-        )
+        weights = self._corrected(prepared, student, grids)
+        artifact = self._lower(prepared.candidate, student.network, weights, plan, ranges, grids)
         artifact = self._within_bound(prepared, artifact)
         validation = self._task.validation
         outputs = litert_outputs(artifact.model, validation.x)
@@ -253,6 +260,24 @@ class Pipeline:
         if calibration == "minmax":
             return self._base.ranges[INPUT]
         return input_range(self.representative, calibration=calibration)
+
+    def _corrected(self, prepared: Prepared, student: Student, grids: Grids) -> Weights:
+        """Return a student's weights, with corrected biases if they are wanted."""
+        kind, plan = prepared.candidate.quantisation.training, prepared.plan
+        wanted = prepared.candidate.quantisation.bias_correction == "on"
+        if not wanted or kind not in ("grid", "post_training"):
+            return student.weights
+        network, weights = student.network, student.weights
+        low = [name for name, precision in plan.items() if precision.weight_bits < 8]
+        return corrected_biases(
+            network,
+            weights,
+            snap_clustered(weights, plan_levels(network, weights, plan, seed=self._seed)),
+            plan,
+            grids,
+            self.representative,
+            skipped=low if kind == "grid" else (),
+        )
 
     def _within_bound(self, prepared: Prepared, artifact: Artifact) -> Artifact:
         """Return a trained artifact that keeps the budget which its stand-in kept.

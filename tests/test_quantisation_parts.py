@@ -36,7 +36,22 @@ TABLE = tuple(
         ("conv0", A16, -0.5),
     )
 )
-PARTS = ("quantisation", "calibration", "weight_scaling", "weight_granularity", "scale_grid")
+PARTS = (
+    "quantisation", "calibration", "weight_scaling", "weight_granularity", "scale_grid",
+    "bias_correction",
+)  # fmt: skip
+ALONE = [
+    {"quantisation": kind, "precision_mode": "uniform", "bits": bits}
+    for kind in ("post_training", "aware", "lsq")
+    for bits in (4, 2)
+] + [
+    {"quantisation": "aware", "precision_mode": "uniform", "activation_bits": 16},
+    {"precision_mode": "uniform", "bits": 1, "scale_grid": "power_of_two"},
+    {"precision_mode": "uniform", "bits": 3, "weight_granularity": "tensor"},
+    {"precision_mode": "free", "bits.conv1": 4, "bits.pointwise0": 2, "bias_correction": "on"},
+    {"quantisation": "lsq", "scale_grid": "power_of_two", "calibration": "octav"},
+    {"weight_scaling": "mse", "precision_mode": "uniform", "bits": 4},
+]
 CASES = [(name, choice) for name in PARTS for choice in RULES[name].choices]
 
 
@@ -73,13 +88,23 @@ def finished(pipeline, **parameters):
     return prepared, scored
 
 
+def check_bits(pipeline, runtime, **parameters):
+    pipeline, task = pipeline
+    prepared, scored = finished(pipeline, **parameters)
+    model = scored.artifact.model
+    x = io_quantisation(model)[0].quantise(task.validation.x[:8])
+    expected = get_runtime("tflm").outputs(model, x)
+    found = get_runtime(runtime).outputs(scored.artifact.packed.image, x)
+    np.testing.assert_array_equal(found, expected)
+    return prepared
+
+
 @pytest.mark.parametrize(("name", "choice"), CASES)
 def test_every_part_runs_the_same_bits(pipeline, runtime, name, choice):
-    pipeline, task = pipeline
     for tolerance in (0.0, 0.05):
-        _, scored = finished(pipeline, precision_tolerance=tolerance, **{name: choice})
-        model = scored.artifact.model
-        x = io_quantisation(model)[0].quantise(task.validation.x[:8])
-        expected = get_runtime("tflm").outputs(model, x)
-        found = get_runtime(runtime).outputs(scored.artifact.packed.image, x)
-        np.testing.assert_array_equal(found, expected)
+        check_bits(pipeline, runtime, precision_tolerance=tolerance, **{name: choice})
+
+
+@pytest.mark.parametrize("parameters", ALONE, ids=str)
+def test_parts_go_together(pipeline, runtime, parameters):
+    check_bits(pipeline, runtime, **parameters)

@@ -53,7 +53,7 @@ def activation_ranges(
     watch = _Watch((INPUT, *(layer.name for layer in network.layers)), calibration, len(samples))
     for start in range(0, len(samples), _BATCH):
         batch = samples[start : start + _BATCH]
-        watch.see([batch, *_layer_outputs(network, weights, batch)])
+        watch.see([batch, *layer_outputs(network, weights, batch)])
     return watch.ranges(bits)
 
 
@@ -107,9 +107,10 @@ class _Watch:
         return values[self._rng.integers(0, values.size, self._quota)]
 
 
-def _layer_outputs(
+def layer_outputs(
     network: Network, weights: Weights, batch: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
+    """Return the float outputs of every layer for a batch, in the order of layers."""
     model = write_float(network, weights, batch=len(batch), all_outputs=True)
     interpreter = litert_interpreter(model)
     interpreter.allocate_tensors()

@@ -24,7 +24,7 @@ from autotiny.errors import InputError
 from autotiny.problems import first_problem
 from autotiny.runtimes._base import Target, checked_kernels
 from autotiny.study.format import FORMAT, check_format
-from autotiny.study.space import SearchSpace
+from autotiny.study.space import Choices, Range, SearchSpace
 from autotiny.study.space_files import parse_space, read_space
 from autotiny.tasks._assemble import TaskOptions
 from autotiny.tasks._layout import Layout
@@ -352,6 +352,12 @@ def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, An
             raise InputError(f"--set {key} must be given a YAML value; got {value!r}.") from None
         path = key.split(".")
         if path[0] not in SearchSpace.model_fields:
+            if (
+                path[0] == "bits"
+                and path[1:2]
+                and path[1] not in Range.model_fields | Choices.model_fields
+            ):
+                path = [".".join(path[:2]), *path[2:]]  # of one layer
             path = ["parameters", *path]
         node = space
         for part in path[:-1]:

@@ -6,8 +6,10 @@ from autotiny.base_model import BaseModel
 from autotiny.budget.spending import Spending
 from autotiny.compression.depth import BlockCost
 from autotiny.compression.importance import IMPORTANCES, Evidence
+from autotiny.compression.precision_modes import check_layers
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.compression.sparsity.shares import SparsitySensitivity
+from autotiny.hyperparameters import LAYER_BITS
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.pipeline import Pipeline
 from autotiny.runtimes._base import Runtime
@@ -52,6 +54,9 @@ class Road:
             app_ram_bytes=config.app_ram_bytes,
         )
         few_bits = space.parameters.get("precision_tolerance") not in (None, 0, 0.0)
+        few_bits = few_bits and space.may_be("precision_mode", "sensitivity")
+        own = [name for name in space.parameters if name.startswith(LAYER_BITS)]
+        check_layers(self._base.network, [name.removeprefix(LAYER_BITS) for name in own])
         fewer_blocks = space.parameters.get("depth", 1.0) not in (None, 1, 1.0)
         zeros = space.may_be("sparsity_mode", "sensitivity")
         evidence = any(

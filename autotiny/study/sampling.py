@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autotiny.hyperparameters import RULES
+from autotiny.hyperparameters import RULES, rule_of
 from autotiny.study.space import Choices, Range, SearchSpace
 
 #: The first candidates: how they are compressed, and their share of the widest that fits so.
@@ -32,9 +32,9 @@ _BISECTIONS = 6
 def suggest(trial: Any, space: SearchSpace) -> dict[str, Any]:
     """Return a trial's hyperparameters; those that cannot matter are not asked for."""
     chosen: dict[str, Any] = {}
-    for name, rule in RULES.items():
-        spec = space.parameters.get(name)
-        if spec is None or not rule.matters(chosen):
+    for name in (*RULES, *(name for name in space.parameters if name not in RULES)):
+        spec, rule = space.parameters.get(name), rule_of(name)
+        if spec is None or rule is None or not rule.matters(chosen):
             continue
         if isinstance(spec, Choices):
             chosen[name] = trial.suggest_categorical(name, spec.choices)
@@ -99,7 +99,8 @@ def _complete(space: SearchSpace, wanted: Mapping[str, float]) -> dict[str, Any]
     """Return a value for everything that a space leaves open: as wanted, or near the default."""
     values: dict[str, Any] = {}
     for name, spec in space.parameters.items():
-        default = RULES[name].default
+        rule = rule_of(name)
+        default = None if rule is None else rule.default
         if isinstance(spec, Choices):
             values[name] = default if default in spec.choices else spec.choices[0]
         elif isinstance(spec, Range):

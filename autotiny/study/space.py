@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from autotiny.candidate import BaseTraining
-from autotiny.hyperparameters import RULES, ParameterRule, Value
+from autotiny.hyperparameters import RULES, ParameterRule, Value, rule_of
 from autotiny.problems import first_problem
 
 
@@ -164,7 +164,7 @@ def _check_pruning_window(parameters: Mapping[str, Spec]) -> None:
 
 def _check_name(name: Any) -> None:
     """Raise ValueError if there is no hyperparameter of that name."""
-    if name in RULES:
+    if rule_of(str(name)) is not None:
         return
     close = difflib.get_close_matches(str(name), RULES, 1)
     hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(RULES)}"
@@ -173,8 +173,8 @@ def _check_name(name: Any) -> None:
 
 def _check_parameter(name: str, spec: Range | Choices | Value | None) -> None:
     """Raise ValueError where a parameter's values are not legal ones."""
-    rule = RULES[name]
-    if spec is None:
+    rule = rule_of(name)
+    if spec is None or rule is None:
         return
     if isinstance(spec, Range):
         if rule.kind == "choice":
@@ -192,9 +192,10 @@ def _check_parameter(name: str, spec: Range | Choices | Value | None) -> None:
 
 def _check_value(name: str, rule: ParameterRule, value: Value) -> None:
     if rule.kind == "choice":
-        if value not in rule.choices:
+        if value not in rule.choices or isinstance(value, bool):
             raise ValueError(
-                f"parameters.{name} must be one of {', '.join(rule.choices)}; got {value!r}"
+                f"parameters.{name} must be one of {', '.join(map(str, rule.choices))}; "
+                f"got {value!r}"
             )
         return
     number = int if rule.kind == "int" else (int, float)
