@@ -74,15 +74,17 @@ def stand_in(
         if not isinstance(layer, WeightLayer):
             continue
         span = _span(inputs[0])
-        largest = 254 * (top - low) / span * (1 + position / 64)
+        # Shifts differ between neighbours: what all layers share is not stored for each.
+        largest = 254 * (top - low) / span * (1 + position / 64) * 2 ** (position % 3)
         name = f"{layer.name}/kernel"
         axis = layer.channel_axis % len(shapes[name])
         precision = plan.get(layer.name, INT8)
         one_scale = shares_scale(layer, precision, grids)
         if shifts:
-            source = scale_of(*inputs[0], precision.activation_bits, grids).scales[0]
+            bits = precision.activation_bits
+            source, result = (scale_of(*r, bits, grids).scales[0] for r in (inputs[0], (low, top)))
             # The largest weight is at the end of the grid, whose step is a power of two.
-            ratio = 2.0 ** (1 + 4 * (position % 7)) * (top - low) / 255 / source
+            ratio = 2.0 ** (1 + 4 * (position % 4)) * result / source
             largest = ratio * (2 ** (kernel_bits(precision) - 1) - 1)
         steps = _steps(
             shapes[name],
@@ -145,18 +147,21 @@ def _steps(
     size = math.prod(shape) // channels
     values = _grid(precision, zeros > 0, position)
     grid = values[(np.arange(channels * size) + position) % len(values)].reshape(channels, size)
+    order = _order(channels, size, in_blocks)
+    apart = position * (4 if in_blocks else 1)  # equal masks would be stored once
+    start = max(0, grid.size - zeros - (apart if zeros else 0))
+    kept = order[:start]
+    if len(np.unique(grid.ravel()[kept])) < min(len(values), start):
+        grid.ravel()[kept] = values[(np.arange(start) + position) % len(values)]
     # Each scale's channels reach the end of the grid, so that it maps values to themselves.
     lowest = values[0] if precision.clustered else -1.0
     ends = slice(0, 1) if one_scale else slice(0, channels)
     grid[ends, 0] = np.where((np.arange(channels) + position) % 2, lowest, values[0])[ends]
-    order = _order(channels, size, in_blocks)
     # The layer's position in binary, and zeros elsewhere: kernels of one shape and of one or
     # two bits would else be equal and stored once.
     free = np.setdiff1d(np.arange(grid.size), np.arange(channels) * size)[:_POSITION_BITS]
     bits = position >> np.arange(len(free)) & 1
     grid.ravel()[free] = np.where(bits, values[0], values[-1])
-    apart = position * (4 if in_blocks else 1)  # equal masks would be stored once
-    start = max(0, grid.size - zeros - (apart if zeros else 0))
     grid.ravel()[order[start : start + zeros]] = 0.0
     rest = [length for place, length in enumerate(shape) if place != axis]
     return np.moveaxis(grid.reshape(channels, *rest), 0, axis)
