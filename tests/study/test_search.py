@@ -6,9 +6,9 @@ from optuna.trial import TrialState
 from autotiny.errors import DivergedError
 from autotiny.study.config import resolve_config
 from autotiny.study.front import objective_value
+from autotiny.study.interrupted import close_interrupted
 from autotiny.study.samplers import draw_of
 from autotiny.study.sampling import anchor_parameters
-from autotiny.study.interrupted import close_interrupted
 from autotiny.study.search import Search
 from autotiny.study.space_files import parse_space, read_space
 
