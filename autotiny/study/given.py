@@ -133,8 +133,9 @@ def require_same(
 
 def _require_equal(config: StudyConfig, name: str, wanted: Any, stored: Any) -> None:
     if wanted != stored:
+        said, there = ("none" if value is None else value for value in (wanted, stored))
         raise InputError(
             f"A trial of an existing study must be made as its others; {config.study} has "
-            f"{name.removesuffix('_bytes').removesuffix('_s').replace('_', ' ')} {stored}, and the "
-            f"options say {wanted}: leave them out, or name a new study with --study."
+            f"{name.removesuffix('_bytes').removesuffix('_s').replace('_', ' ')} {there}, and the "
+            f"options say {said}: leave them out, or name a new study with --study."
         )

@@ -180,9 +180,9 @@ class Search:
             unscored = {record.number for record in front if record.device_score is None}
             if not unscored:
                 return front
-            records = [self._scored(r) if r.number in unscored else r for r in records]
+            records = [self.scored(r) if r.number in unscored else r for r in records]
 
-    def _scored(self, record: TrialRecord) -> TrialRecord:
+    def scored(self, record: TrialRecord) -> TrialRecord:
         """Return a trial with its score in the runtime, which is kept."""
         score = self.device_score(record)
         self._optuna.set_user_attr(device_key(record.number), score)
