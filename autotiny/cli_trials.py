@@ -1,4 +1,4 @@
-"""The command that makes a trial by hand: ``try``."""
+"""The commands that make trials by hand: ``try`` and ``shrink``."""
 
 from typing import Annotated
 
@@ -18,12 +18,14 @@ from autotiny.cli_options import (
     LayoutName,
     MetricName,
     Model,
+    Plot,
     Ram,
     RuntimeName,
     Seed,
     Space,
     TaskKind,
     Trust,
+    complete_studies,
 )
 
 app = typer.Typer()
@@ -94,3 +96,72 @@ def try_(
         "layout": layout,
     }
     return try_setting(options, tuple(setting or ()), anyway=anyway, output=output, trust=trust)
+
+
+@app.command(epilog="Example: autotiny shrink mine.keras --data my.npz --min-score 0.93")
+def shrink(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|STUDY",
+            help="Your trained model, as for search --model, or a study.",
+            autocompletion=complete_studies,
+        ),
+    ],
+    min_score: Annotated[
+        float,
+        typer.Option(
+            "--min-score", metavar="SCORE", help="Validation score to be at least as good as."
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option("--by", help="channels (default), weights (zeros) or bits.")
+    ] = "channels",
+    steps: Annotated[int, typer.Option("--steps", min=1, help="How many at most.")] = 10,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Of each step (default 30).")
+    ] = None,
+    setting: Setting = None,
+    data: Data = None,
+    flash: Flash = None,
+    ram: Ram = None,
+    app_flash: AppFlash = None,
+    app_ram: AppRam = None,
+    latency: Latency = None,
+    device: DeviceName = None,
+    kernels: Kernels = None,
+    runtime: RuntimeName = None,
+    study: StudyName = None,
+    seed: Seed = None,
+    task: TaskKind = None,
+    metric: MetricName = None,
+    class_weights: ClassWeights = None,
+    head: HeadName = None,
+    layout: LayoutName = None,
+    plot: Plot = None,
+    output: Format = "table",
+    trust: Trust = False,
+) -> int:
+    """Make a model smaller step by step, down to the smallest that is good enough."""
+    from autotiny.commands.shrink import ShrinkOptions, shrink_model
+
+    options = {
+        "data": data,
+        "flash": flash,
+        "ram": ram,
+        "app_flash": app_flash,
+        "app_ram": app_ram,
+        "latency": latency,
+        "device": device,
+        "kernels": kernels,
+        "runtime": runtime,
+        "study": study,
+        "seed": seed,
+        "task": task,
+        "metric": metric,
+        "class_weights": class_weights,
+        "head": head,
+        "layout": layout,
+    }
+    how = ShrinkOptions(min_score, by, steps, epochs, plot, output, trust)
+    return shrink_model(source, options, tuple(setting or ()), how)
