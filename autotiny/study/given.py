@@ -1,8 +1,8 @@
 """Settings that a user gives instead of a sampler, and how a trial keeps one.
 
 A given trial is like any other of its study. It keeps its hyperparameters as a user attribute,
-since Optuna takes only what lies within a search space; those that do are told to Optuna, too, so
-that samplers learn from it.
+since Optuna takes only what lies within a search space; a setting that does is told to Optuna, too,
+so that samplers learn from it.
 """
 
 from collections.abc import Mapping
@@ -66,20 +66,30 @@ def given_of(attributes: Mapping[str, Any]) -> dict[str, Value] | None:
 
 
 def tell(trial: Any, given: Mapping[str, Value], space: SearchSpace) -> None:
-    """Tell Optuna those values of a running given trial that lie within the study's space."""
-    within = {
-        name: space.parameters[name]
-        for name in given
-        if name in space.parameters and _holds(space.parameters[name], given[name])
-    }
-    suggest(trial, space.model_copy(update={"parameters": within}))
+    """Tell Optuna the values of a running given trial, if it is one that the space could propose.
+
+    All or none: TPE takes values that are missing in one trial for independent of the others.
+    """
+    if in_space(given, space):
+        suggest(trial, space)
 
 
-def _holds(spec: Any, value: Value) -> bool:
-    """Return whether a range or choices hold a value; what is fixed is not told to Optuna."""
+def in_space(given: Mapping[str, Value], space: SearchSpace) -> bool:
+    """Return whether a space could propose a setting; what it leaves out must be the default."""
+    for name, rule in RULES.items():
+        spec = space.parameters.get(name)
+        if rule.matters(given) and not _holds(spec, given.get(name, rule.default), rule.default):
+            return False
+    return True
+
+
+def _holds(spec: Any, value: Value, default: Value) -> bool:
+    """Return whether a range, choices or a fixed value hold a value."""
     if isinstance(spec, Choices):
         return value in spec.choices
-    if not isinstance(spec, Range) or isinstance(value, str):
+    if not isinstance(spec, Range):
+        return value == (default if spec is None else spec)
+    if isinstance(value, str):
         return False
     steps = 0.0 if spec.step is None else (value - spec.low) / spec.step
     return spec.low <= value <= spec.high and abs(steps - round(steps)) < 1e-8

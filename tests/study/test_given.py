@@ -1,6 +1,6 @@
 """Given trials among proposed ones: whose turn it is, and what a sampler is told."""
 
-from autotiny.study.given import complete_setting, split_assignments
+from autotiny.study.given import complete_setting, in_space, split_assignments
 from autotiny.study.samplers import anchor_of, draw_of
 from autotiny.study.search import Search
 from autotiny.study.space_files import parse_space, read_space
@@ -24,15 +24,19 @@ def test_what_cannot_matter_is_left_out_unless_it_is_given():
     assert complete_setting({"pruning_begin": 0.1}, space)["pruning_begin"] == 0.1
 
 
-def test_optuna_is_told_what_lies_within_the_space(study):
+def test_optuna_is_told_what_the_space_could_propose(study):
     search = Search.open("tiny")
-    record = search.attempt({"width": 0.5, "sparsity": 0.413, "learning_rate": 0.05})
-    trial = search._optuna.get_trials()[-1]
+    within = search.records()[0].parameters | {"width": 0.5, "epochs": 2}
+    record = search.attempt(within)
+    told = search._optuna.get_trials()[-1].params
+    assert told["width"] == 0.5
+    assert told.items() <= record.parameters.items()
+    for name, value in (("sparsity", 0.413), ("width", 0.02), ("epochs", 1), ("mixup", 0.2)):
+        assert in_space(within, search.config.space)
+        assert not in_space(within | {name: value}, search.config.space)
+    record = search.attempt(within | {"sparsity": 0.413})
     assert record.parameters["sparsity"] == 0.413  # between two steps of the range
-    assert trial.params["width"] == 0.5
-    assert "sparsity" not in trial.params
-    assert "learning_rate" not in trial.params
-    assert trial.params.items() <= record.parameters.items()
+    assert search._optuna.get_trials()[-1].params == {}
 
 
 def test_a_trial_is_made_again_only_where_it_is_wanted(study):
