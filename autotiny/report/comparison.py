@@ -134,4 +134,5 @@ def _models_caption(footprint: Footprint) -> str:
     text = "scores: measured on validation data, int8 ones in the target's runtime"
     if footprint.latency_s is None:
         return text
-    return f"{text}; latency and energy: {sureness(footprint)}, and assumed cycles per instruction"
+    costs = "latency" if footprint.energy_mj is None else "latency and energy"
+    return f"{text}; {costs}: {sureness(footprint)}, and assumed cycles per instruction"
