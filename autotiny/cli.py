@@ -5,25 +5,33 @@ from typing import Annotated, Any
 
 import typer
 
-from autotiny import cli_files
+from autotiny import cli_files, cli_trials
 from autotiny.cli_options import (
     AppFlash,
     AppRam,
+    ClassWeights,
+    Data,
     DeviceName,
     Flash,
     Force,
     Format,
+    HeadName,
     Kernels,
     Latency,
+    LayoutName,
+    MetricName,
+    Model,
     Name,
     Out,
     Plot,
     Ram,
     RuntimeName,
+    Seed,
+    Space,
+    TaskKind,
     Trials,
     Trust,
     complete_devices,
-    complete_spaces,
 )
 
 app = typer.Typer(
@@ -33,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_trials.app)
 app.add_typer(cli_files.app)
 
 
@@ -58,32 +67,9 @@ def _options(
 
 @app.command(epilog="Example: autotiny search --data my.npz --space ds_cnn --device nrf52840")
 def search(
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="digits (default), tones, mnist, fashion_mnist, cifar10, FILE.npz or "
-            "package.module:function.",
-        ),
-    ] = None,
-    space: Annotated[
-        str | None,
-        typer.Option(
-            "--space",
-            metavar="NAME|FILE",
-            help="Search space: see `autotiny spaces`, or a .yaml.",
-            autocompletion=complete_spaces,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="FILE",
-            help="Your trained model (.keras, .h5, SavedModel folder, .onnx, or a function as "
-            "package.module:function); the search space then gives only its parameters.",
-        ),
-    ] = None,
+    data: Data = None,
+    space: Space = None,
+    model: Model = None,
     flash: Flash = None,
     ram: Ram = None,
     app_flash: AppFlash = None,
@@ -100,9 +86,7 @@ def search(
     study: Annotated[
         str | None, typer.Option("--study", metavar="NAME", help="Name of the new study.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Of every random choice (default 0).")
-    ] = None,
+    seed: Seed = None,
     sampler: Annotated[
         str | None, typer.Option("--sampler", help="tpe (default), nsga2 or random.")
     ] = None,
@@ -114,35 +98,11 @@ def search(
             "score,flash,ram).",
         ),
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            help="Kind: classification, multi-label, regression or anomaly; inferred if left out.",
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            help="Score: accuracy, balanced_accuracy, macro_f1, roc_auc, mae, r2, "
-            "reconstruction_error; the kind's own if left out.",
-        ),
-    ] = None,
-    class_weights: Annotated[
-        str | None,
-        typer.Option("--class-weights", help="balanced: rare classes count more in training."),
-    ] = None,
-    head: Annotated[
-        str | None,
-        typer.Option("--head", help="linear (default: logits) or softmax (probabilities)."),
-    ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            "--layout", help="Samples are: vector, signal or image; inferred if left out."
-        ),
-    ] = None,
+    task: TaskKind = None,
+    metric: MetricName = None,
+    class_weights: ClassWeights = None,
+    head: HeadName = None,
+    layout: LayoutName = None,
     config: Annotated[
         Path | None,
         typer.Option("-c", "--config", metavar="FILE", help="Study file with these options."),

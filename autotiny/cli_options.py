@@ -105,3 +105,57 @@ Optimise = Annotated[
     str, typer.Option("--optimise", metavar="FOR", help="size (default), balanced or speed.")
 ]
 CName = Annotated[str, typer.Option("--name", metavar="NAME", help="Prefix of all C names.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="digits (default), tones, mnist, fashion_mnist, cifar10, FILE.npz or "
+        "package.module:function.",
+    ),
+]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        "--space",
+        metavar="NAME|FILE",
+        help="Search space: see `autotiny spaces`, or a .yaml.",
+        autocompletion=complete_spaces,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="FILE",
+        help="Your trained model (.keras, .h5, SavedModel folder, .onnx, or a function as "
+        "package.module:function); the search space then gives only its parameters.",
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of every random choice (default 0).")]
+TaskKind = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="Kind: classification, multi-label, regression or anomaly; inferred if left out.",
+    ),
+]
+MetricName = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        help="Score: accuracy, balanced_accuracy, macro_f1, roc_auc, mae, r2, "
+        "reconstruction_error; the kind's own if left out.",
+    ),
+]
+ClassWeights = Annotated[
+    str | None,
+    typer.Option("--class-weights", help="balanced: rare classes count more in training."),
+]
+HeadName = Annotated[
+    str | None,
+    typer.Option("--head", help="linear (default: logits) or softmax (probabilities)."),
+]
+LayoutName = Annotated[
+    str | None,
+    typer.Option("--layout", help="Samples are: vector, signal or image; inferred if left out."),
+]

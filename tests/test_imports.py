@@ -12,7 +12,7 @@ ORDER = (
     "budget",
     "evaluation", "compression", "training", "hyperparameters", "candidate", "base_model",
     "students", "pipeline", "export", "conversion", "study", "report", "cli_options", "commands",
-    "cli_files", "cli", "__main__",
+    "cli_files", "cli_trials", "cli", "__main__",
 )  # fmt: skip
 MOST_LINES, MEDIAN_LINES = 400, 150
 

@@ -35,7 +35,7 @@ def _run(search: Search, trials: int | None) -> int:
     out, started = console(), time.monotonic()
     total, done = trials or search.config.trials, len(search.records())
     try:
-        _announce(search, total, done)
+        announce(search, total, done)
         with search_progress(out, total, done) as report:
             search.run(trials=trials, on_progress=report)
     except KeyboardInterrupt:
@@ -47,7 +47,8 @@ def _run(search: Search, trials: int | None) -> int:
     return _conclude(search, time.monotonic() - started)
 
 
-def _announce(search: Search, total: int, done: int) -> None:
+def announce(search: Search, total: int, done: int) -> None:
+    """Print what a study is about to do: its data, budget, target and seed."""
     config, task = search.config, search.task
     sizes = {
         "flash": config.flash_bytes,

@@ -233,8 +233,8 @@ def resolve_config(
     typed = {key: value for key, value in options.items() if value is not None}
     if "device" in typed:
         merged.pop("device", None)  # need not exist
-    merged = _expanded(merged)
-    merged |= _expanded(typed, merged.get("target"))
+    merged = expanded(merged)
+    merged |= expanded(typed, merged.get("target"))
     data = str(merged.pop("data", "digits"))
     said = (merged.get(name) for name in ("task", "metric", "class_weights", "layout"))
     known = TaskOptions(*(None if value is None else str(value) for value in said))
@@ -242,7 +242,7 @@ def resolve_config(
     model = merged.get("model")
     if model is not None:  # it brings its layers; the parameters are what is searched
         space = {key: value for key, value in space.items() if key not in ("family", "base")}
-    space = _assign(space, assignments)
+    space = apply_assignments(space, assignments)
     fields: dict[str, Any] = {"data": data, "space": parse_space(space, "search space")}
     study = merged.pop("study", None)
     base = Path(str(model)).stem if model is not None else str(space.get("family"))
@@ -255,7 +255,7 @@ def resolve_config(
         raise InputError(f"{source}{first_problem(error)}") from None
 
 
-def _expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
+def expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
     """Return one source with sizes and times as numbers, and its device as what that sets.
 
     Args:
@@ -340,8 +340,12 @@ def _assignments(content: Any) -> list[str]:
     )
 
 
-def _assign(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Apply ``key=value`` texts; a key that is not a section's is a hyperparameter's."""
+def apply_assignments(space: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Apply ``key=value`` texts; a key that is not a section's is a hyperparameter's.
+
+    Raises:
+        InputError: If a text is no assignment.
+    """
     for text in assignments:
         key, separator, value = text.partition("=")
         if not separator or not key:

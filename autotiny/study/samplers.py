@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
+from autotiny.study.given import GIVEN, given_of
 from autotiny.study.sampling import quiet_optuna
 from autotiny.study.seeds import Purpose, seed_for
 
@@ -36,6 +37,18 @@ def draw_of(trial: Any, trials: Sequence[Any]) -> int:
         return int(trial.user_attrs[DRAW])
     repeated = sum(other.number < trial.number and RETRY_OF in other.user_attrs for other in trials)
     return int(trial.number) - int(repeated)
+
+
+def anchor_of(trial: Any, trials: Sequence[Any]) -> int:
+    """Return which of the proposed candidates a trial is: those that the user gave are not counted.
+
+    Args:
+        trial: An Optuna trial that was not given.
+        trials: As ``draw_of`` takes them.
+    """
+    draw = draw_of(trial, trials)
+    given = [other for other in trials if GIVEN in other.user_attrs]
+    return draw - len({d for other in given if (d := draw_of(other, trials)) < draw})
 
 
 def make_sampler(name: str, seed: int) -> Any:
@@ -68,11 +81,12 @@ class StudySampler(BaseSampler):
         Args:
             name: As ``make_sampler`` takes it.
             seed: The study's.
-            anchors: Returns the values of a draw that is not left to the sampler; else None.
+            anchors: Returns the values of a draw that is not left to the sampler; else None. Draws
+                are counted without the trials whose values the user gave.
         """
         self._name, self._seed, self._anchors = name, seed, anchors
         self._inner: tuple[int, BaseSampler] | None = None
-        self._known: tuple[int, int] | None = None
+        self._known: tuple[int, int, int] | None = None
 
     def infer_relative_search_space(
         self, study: "Study", trial: "FrozenTrial"
@@ -120,7 +134,9 @@ class StudySampler(BaseSampler):
         self._of(study, trial).after_trial(study, trial, state, values)
 
     def _anchor(self, study: "Study", trial: "FrozenTrial") -> Mapping[str, Any] | None:
-        return self._anchors(self.draw(study, trial))
+        if (given := given_of(trial.user_attrs)) is not None:
+            return given
+        return self._anchors(self._places(study, trial)[1])
 
     def _of(self, study: "Study", trial: "FrozenTrial") -> BaseSampler:
         """Return the sampler of one trial, the same object as long as it is asked about that."""
@@ -130,7 +146,12 @@ class StudySampler(BaseSampler):
         return self._inner[1]
 
     def draw(self, study: "Study", trial: Any) -> int:
-        """Return a trial's draw, found once however many values it is asked for."""
+        """Return a trial's draw."""
+        return self._places(study, trial)[0]
+
+    def _places(self, study: "Study", trial: Any) -> tuple[int, int]:
+        """Return a trial's draw and anchor, found once however many values it is asked for."""
         if self._known is None or self._known[0] != trial.number:
-            self._known = trial.number, draw_of(trial, study.get_trials(deepcopy=False))
-        return self._known[1]
+            trials = study.get_trials(deepcopy=False)
+            self._known = trial.number, draw_of(trial, trials), anchor_of(trial, trials)
+        return self._known[1:]

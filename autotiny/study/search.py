@@ -7,7 +7,7 @@ as constraints and never trained. Random choices depend on the study's seed and 
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from autotiny.compression.depth import BlockCost
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.errors import CandidateError, InputError
 from autotiny.evaluation import device_score
+from autotiny.hyperparameters import Value
 from autotiny.networks.graph import Network
 from autotiny.pipeline import Pipeline
 from autotiny.readers.model_file import runs_code as model_runs_code
@@ -27,6 +28,8 @@ from autotiny.study import once
 from autotiny.study.config import StudyConfig
 from autotiny.study.creation import resolved
 from autotiny.study.front import TrialRecord, feasible, pareto_front
+from autotiny.study.given import ANYWAY, GIVEN, complete_setting, fixed_space, given_of, tell
+from autotiny.study.interrupted import close_interrupted
 from autotiny.study.once import build_base_network
 from autotiny.study.progress import OnProgress, Progress
 from autotiny.study.recording import record_rejected, record_scored
@@ -46,8 +49,6 @@ from autotiny.tasks import Task, load_task, runs_code
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
 _MOST_ERRORS, _MOST_LOST = 3, 25
-#: How often a candidate is tried whose process is killed every time.
-_MOST_ATTEMPTS = 3
 
 
 class Search:
@@ -179,9 +180,9 @@ class Search:
             unscored = {record.number for record in front if record.device_score is None}
             if not unscored:
                 return front
-            records = [self._scored(r) if r.number in unscored else r for r in records]
+            records = [self.scored(r) if r.number in unscored else r for r in records]
 
-    def _scored(self, record: TrialRecord) -> TrialRecord:
+    def scored(self, record: TrialRecord) -> TrialRecord:
         """Return a trial with its score in the runtime, which is kept."""
         score = self.device_score(record)
         self._optuna.set_user_attr(device_key(record.number), score)
@@ -211,7 +212,7 @@ class Search:
         """
         total = trials or self.config.trials
         with self.folder.lock():
-            self._close_interrupted()
+            close_interrupted(self._optuna, self.folder)
             started = time.monotonic()
             pipeline: Pipeline | None = None
             lost = odd = 0  # failures in a row: of candidates, and unforeseen ones
@@ -232,9 +233,56 @@ class Search:
                 lost = odd = 0
                 on_progress(Progress("trial", done + 1, total, record))
 
-    def pipeline(self, on_progress: OnProgress = lambda _: None) -> Pipeline:
-        """Return the candidates' road; base model and sensitivity come from the cache if there."""
-        return self._road(on_progress).pipeline()
+    def attempt(
+        self,
+        setting: Mapping[str, Value],
+        *,
+        anyway: bool = False,
+        again: bool = True,
+        on_progress: OnProgress = lambda _: None,
+    ) -> TrialRecord:
+        """Add a trial with given hyperparameters and return it.
+
+        Trials whose process was killed come first; one with the same hyperparameters is the trial.
+
+        Args:
+            setting: Hyperparameters; the others take their defaults, whatever the space.
+            anyway: Train it even if it is over the budget.
+            again: Make another one even if there is one with these hyperparameters.
+            on_progress: Told whenever something happened.
+
+        Raises:
+            Exception: What stopped the candidate.
+        """
+        import optuna
+
+        given = complete_setting(setting, self.config.space)
+        attributes = {GIVEN: given} | ({ANYWAY: True} if anyway else {})
+        with self.folder.lock():
+            if not again:
+                for record in self.records():
+                    if record.parameters == given:
+                        return record
+            close_interrupted(self._optuna, self.folder)
+            waiting = self._trials(optuna.trial.TrialState.WAITING)
+            if given not in [given_of(trial.user_attrs) for trial in waiting]:
+                self._optuna.enqueue_trial({}, user_attrs=attributes)
+            while (record := self._trial(None, on_progress)).parameters != given:
+                pass
+        return record
+
+    def pipeline(
+        self,
+        on_progress: OnProgress = lambda _: None,
+        given: Mapping[str, Value] | None = None,
+    ) -> Pipeline:
+        """Return the candidates' road; base model and sensitivity come from the cache if there.
+
+        Args:
+            on_progress: Told of what is not there yet.
+            given: Hyperparameters of the only candidate, where it is not one of the search space.
+        """
+        return self._road(on_progress, given).pipeline()
 
     def sensitivity(self, on_progress: OnProgress = lambda _: None) -> tuple[Sensitivity, ...]:
         """Return the sensitivity table of the base model."""
@@ -244,9 +292,11 @@ class Search:
         """Return what skipping each block of the base model costs."""
         return self._road(on_progress).blocks()
 
-    def _road(self, on_progress: OnProgress) -> Road:
-        base = self.base_model(on_progress)
-        return Road(self.config, self.task, self.runtime, self.folder.cache, base, on_progress)
+    def _road(self, on_progress: OnProgress, given: Mapping[str, Value] | None = None) -> Road:
+        base, config = self.base_model(on_progress), self.config
+        if given is not None:
+            config = config.model_copy(update={"space": fixed_space(config.space, given)})
+        return Road(config, self.task, self.runtime, self.folder.cache, base, on_progress)
 
     def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
         """Return the base model: trained, or the user's own; from the cache if it is there.
@@ -258,30 +308,6 @@ class Search:
         if model is not None and model_runs_code(model) and not self._trusted:
             require_trusted(self.folder.path, *facts, names=model)
         return once.base_model(self.config, self.task, self.folder.cache, on_progress)
-
-    def _close_interrupted(self) -> None:
-        """Close trials that a killed process left running, and have their draws tried again.
-
-        Their parameters come again by themselves, since the sampler is seeded by the draw.
-        """
-        import optuna
-
-        from autotiny.study.samplers import ATTEMPT, DRAW, INTERRUPTED, RETRY_OF, draw_of
-
-        trials = self._optuna.get_trials(deepcopy=False)
-        repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
-        for trial in self._trials(optuna.trial.TrialState.RUNNING):
-            killed = INTERRUPTED not in trial.user_attrs
-            attempt = int(trial.user_attrs.get(ATTEMPT, 1)) + killed
-            again = {DRAW: draw_of(trial, trials), RETRY_OF: trial.number, ATTEMPT: attempt}
-            if attempt > _MOST_ATTEMPTS:
-                reason = f"its process was killed {_MOST_ATTEMPTS} times"
-                # Optuna's own object of a trial that another process began.
-                optuna.trial.Trial(self._optuna, trial._trial_id).set_user_attr("error", reason)
-            elif trial.number not in repeated:
-                # Before the old one is closed: a kill between the two must not lose the draw.
-                self._optuna.enqueue_trial({}, user_attrs=again)
-            self._optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
     def errors(self) -> int:
         """Return how many candidates ended in an error: they count as drawn, not as trials."""
@@ -302,31 +328,44 @@ class Search:
             self._found_anchors = anchor_parameters(self.config.space, fits)
         return self._found_anchors
 
-    def _sampler(self, pipeline: Pipeline) -> Any:
+    def _sampler(self, pipeline: Pipeline | None, on_progress: OnProgress) -> Any:
         """Return what proposes the candidates of this study."""
         from autotiny.study.samplers import StudySampler
 
         def anchor(draw: int) -> dict[str, Any] | None:
             if draw >= MOST_ANCHORS:
                 return None
-            anchors = self._anchors(pipeline)
+            anchors = self._anchors(pipeline or self.pipeline(on_progress))
             return anchors[draw] if draw < len(anchors) else None
 
         return StudySampler(self.config.sampler, self.config.seed, anchor)
 
-    def _trial(self, pipeline: Pipeline, on_progress: OnProgress) -> TrialRecord:
+    def _trial(self, pipeline: Pipeline | None, on_progress: OnProgress) -> TrialRecord:
+        """Run the next candidate: one that waits, or one that is proposed.
+
+        Args:
+            pipeline: Of the search space; made if it is needed and not there.
+            on_progress: Told of every step.
+        """
         import optuna
 
         from autotiny.study.samplers import INTERRUPTED
 
         with quiet_optuna():
-            self._optuna.sampler = sampler = self._sampler(pipeline)
+            self._optuna.sampler = sampler = self._sampler(pipeline, on_progress)
             trial = self._optuna.ask()
-            candidate = Candidate.from_parameters(suggest(trial, self.config.space))
+            if (given := given_of(trial.user_attrs)) is None:
+                candidate = Candidate.from_parameters(suggest(trial, self.config.space))
+            else:
+                tell(trial, given, self.config.space)
+                candidate = Candidate.from_parameters(given)
         draw = sampler.draw(self._optuna, trial)
         try:
+            if given is not None or pipeline is None:
+                pipeline = self.pipeline(on_progress, given)
             prepared = pipeline.prepare(candidate)
-            if not self.config.budget.fits(prepared.artifact.footprint):
+            fits = self.config.budget.fits(prepared.artifact.footprint)
+            if not fits and ANYWAY not in trial.user_attrs:
                 values = record_rejected(trial, self.config, prepared)
             else:
                 epochs = prepared.candidate.epochs + prepared.grid_epochs

@@ -17,6 +17,7 @@ from autotiny.study.config import StudyConfig, checked_name, load_config, save_c
 from autotiny.study.elsewhere import read_elsewhere
 from autotiny.study.format import read_footprint
 from autotiny.study.front import TrialRecord
+from autotiny.study.given import given_of
 from autotiny.tasks.metrics import METRICS, Metric
 
 #: The tables of an Optuna database that a study's trials are read from.
@@ -327,7 +328,7 @@ def record_from_trial(
     started, ended = trial.datetime_start, trial.datetime_complete
     return TrialRecord(
         number=trial.number,
-        parameters=dict(trial.params),
+        parameters=given_of(attributes) or dict(trial.params),
         footprint=read_footprint(attributes["footprint"]),
         litert_score=attributes.get("accuracy"),
         device_score=study_attributes.get(device_key(trial.number)),

@@ -16,7 +16,7 @@ from autotiny.study.search import Search
 from autotiny.tasks import Task
 
 #: Fingerprinting, counting and describing (joblib) look at the split without scoring on it.
-ALLOWED = ("fingerprint", "digests", "_announce", "__repr__")
+ALLOWED = ("fingerprint", "digests", "announce", "__repr__")
 
 
 def poisoned(task):

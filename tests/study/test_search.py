@@ -6,6 +6,7 @@ from optuna.trial import TrialState
 from autotiny.errors import DivergedError
 from autotiny.study.config import resolve_config
 from autotiny.study.front import objective_value
+from autotiny.study.interrupted import close_interrupted
 from autotiny.study.samplers import draw_of
 from autotiny.study.sampling import anchor_parameters
 from autotiny.study.search import Search
@@ -51,10 +52,10 @@ def test_a_killed_candidate_is_tried_again_but_not_for_ever(study):
     search = Search.open("tiny")
     search._optuna.ask()  # as a process that is killed leaves it
     for attempt in (2, 3):
-        search._close_interrupted()
+        close_interrupted(search._optuna, search.folder)
         again = search._optuna.ask()
         assert again.user_attrs == {"draw": 12, "retry_of": 10 + attempt, "attempt": attempt}
-    search._close_interrupted()
+    close_interrupted(search._optuna, search.folder)
     assert search.errors() == 1
     last = search._optuna.get_trials()[-1]
     assert last.user_attrs["error"] == "its process was killed 3 times"
@@ -66,7 +67,7 @@ def test_a_retry_is_asked_for_once(study):
     search = Search.open("tiny")
     lost = search._optuna.ask()
     search._optuna.enqueue_trial({}, user_attrs={"draw": 12, "retry_of": lost.number})
-    search._close_interrupted()
+    close_interrupted(search._optuna, search.folder)
     waiting = search._optuna.get_trials(states=(TrialState.WAITING,))
     assert len(waiting) == 1
 
@@ -165,7 +166,7 @@ def test_a_candidate_that_the_user_stops_is_tried_as_often_as_that(study, monkey
         with pytest.raises(KeyboardInterrupt):
             search.run(trials=14)
     assert search.errors() == 0
-    search._close_interrupted()
+    close_interrupted(search._optuna, search.folder)
     again = search._optuna.ask()
     assert (again.user_attrs["draw"], again.user_attrs["attempt"]) == (12, 1)
 
