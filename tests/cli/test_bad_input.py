@@ -279,9 +279,9 @@ def test_output_folder(study, refused, cli):
     assert "must be writable" in refused(*command, "file/fw")
     assert "is a file" in refused(*command, "file")
     out.mkdir()
-    assert "must not exist yet" in refused(*command, out)
-    assert "must not exist yet" in refused(*command, study)
     (out / "notes").write_text("mine")
+    assert "must be new or empty" in refused(*command, out)
+    assert "must be new or empty" in refused(*command, study)
     assert "neither" in refused(*command, out, "--force")
     assert [path.name for path in out.iterdir()] == ["notes"]
 

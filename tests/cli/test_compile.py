@@ -111,12 +111,77 @@ def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli, mo
 
 
 def test_a_device_names_the_core_and_force_replaces(model, cli):
-    assert cli("compile", "m.tflite", "--out", "engine", "--device", "rp2040")[0] == 0
-    assert json.loads((model / "engine/manifest.json").read_text())["core"] == "cortex-m0plus"
+    (model / "engine").mkdir()  # an empty folder is used as it is
+    code, out, _ = cli("compile", "m.tflite", "--out", "engine", "--device", "rp2040")
+    assert code == 0
+    facts = json.loads((model / "engine/manifest.json").read_text())
+    assert (facts["core"], facts["outcome"]) == ("cortex-m0plus", "fits")
+    used, there = facts["flash_bytes"], facts["budget"]["flash_bytes"]
+    assert f"fits rp2040: {used:,} B of {there:,} B of flash ({used / there:.1%}) and " in out
     code, _, err = cli("compile", "m.tflite", "--out", "engine")
     assert code == 2
-    assert "must not exist yet" in err
+    assert "must be new or empty" in err
     assert cli("compile", "m.tflite", "--out", "engine", "--force")[0] == 0
+
+
+SMALL_BOARD = """
+inherits: {parent}
+flash_bytes: {flash}
+ram_bytes: {ram}
+"""
+
+
+def board(model, **figures):
+    (model / "board.yaml").write_text(SMALL_BOARD.format(**figures))
+    return ("--out", "engine", "--device", "board.yaml")
+
+
+def test_what_does_not_fit_the_board_is_written_and_said(model, cli):
+    options = board(model, parent="rp2040", flash="1KB", ram="64KB")
+    code, out, err = cli("compile", "m.tflite", *options, "--optimise", "balanced")
+    assert (code, err) == (3, "")
+    facts = json.loads((model / "engine" / "manifest.json").read_text())
+    sentence = next(line for line in out.splitlines() if "does not fit" in line)
+    assert f"It does not fit board: it takes {facts['flash_bytes']:,} B of 1,024 B of" in sentence
+    assert "RAM" not in sentence
+    assert "--optimise size takes less, `autotiny search --runtime c --device board" in sentence
+    assert cli("compile", "m.tflite", *options, "--force", "--format", "json")[0] == 3
+
+
+def test_a_core_that_nothing_compiles_for_is_estimated(model, cli):
+    code, out, err = cli("compile", "m.tflite", "--out", "engine", "--device", "esp32")
+    assert (code, err) == (0, "")
+    facts = json.loads((model / "engine" / "manifest.json").read_text())
+    assert (facts["core"], facts["compiler"]) == ("xtensa-lx6", None)
+    assert set(facts["origins"].values()) == {"estimated"}
+    assert facts["flash_bytes"] == facts["code_bytes"] + facts["constant_bytes"]
+    assert facts["proved"] == ["64 inputs on this computer"]
+    assert out.count("xtensa-lx6 taken for rv32imc, the most similar that was measured") == 3
+    assert "(estimated, not measured: " in out
+    assert "fits esp32: " in out
+    header = (model / "engine" / "src" / "model.h").read_text()
+    assert "estimated for a xtensa-lx6" in header
+
+
+def test_an_estimate_close_to_the_limit_is_not_said_to_fit(model, cli):
+    free = cli("compile", "m.tflite", "--out", "e", "--device", "esp32", "--format", "json")
+    flash = json.loads(free[1])["flash_bytes"] + 1
+    options = board(model, parent="esp32", flash=flash, ram="64KB")
+    code, out, _ = cli("compile", "m.tflite", *options)
+    assert code == 3
+    assert "too close to say whether it fits board" in out
+    options = board(model, parent="esp32", flash="64KB", ram="64KB")
+    code, out, _ = cli("compile", "m.tflite", *options, "--force", "--optimise", "speed")
+    assert code == 3
+    assert "Whether it fits board is not known: it takes at least " in out
+
+
+def test_without_a_compiler_a_board_is_not_said_to_fit(model, cli, monkeypatch):
+    monkeypatch.setattr("autotiny.runtimes.c.engine.compiler_is_installed", lambda core: False)
+    code, out, _ = cli("compile", "m.tflite", "--out", "e", "--device", "rp2040")
+    assert code == 3
+    assert "Whether it fits rp2040 is not known: it takes at least " in out
+    assert "pip install 'autotiny[measure]'." in out
 
 
 def test_analysis_tells_every_step(model, cli, refused):
@@ -163,10 +228,18 @@ def unknown_operator():
             "--optimise must be one of size, balanced, speed; got 'fast'.",
         ),
         (("m.tflite", "--core", "z80"), "A core must be one of cortex-m0plus, "),
-        (("m.tflite", "--core", "avr", "--device", "rp2040"), "--core and --device"),
+        (("m.tflite", "--core", ""), "A core must be one of cortex-m0plus, "),
+        (
+            ("m.tflite", "--core", "avr", "--device", "rp2040"),
+            "Only one of --core and --device may be given",
+        ),
         (("m.tflite", "--name", "for"), "--name must be a C identifier"),
         (("m.tflite", "--name", "2x"), "--name must be a C identifier"),
-        (("m.tflite", "--format", "csv"), "--format must be table or json"),
+        (("m.tflite", "--name", "stdint"), "'stdint' collides with the header stdint.h of the"),
+        (("m.tflite", "--name", "Math"), "'Math' collides with the header math.h of the system"),
+        (("m.tflite", "--name", "test"), "'test' collides with the target test of CMake: take an"),
+        (("m.tflite", "--name", "m"), "'m' collides with the library m of the system: take anoth"),
+        (("m.tflite", "--format", "csv"), "--format must be one of table, json; got 'csv'."),
     ],
 )
 def test_bad_input_is_one_sentence(model, cli, arguments, sentence):

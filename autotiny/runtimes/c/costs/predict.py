@@ -70,9 +70,13 @@ def table_of(core: str) -> tuple[Mapping[str, Any], bool]:
     found = core_of(core)
     if found is not None and (path := _TABLES / f"{found.name}.yaml").exists():
         return read_yaml(path), True
+    return read_yaml(_TABLES / f"{stand_in(core)}.yaml"), False
+
+
+def stand_in(core: str) -> str:
+    """Return the measured core that one which was not is taken for."""
     name = core.lower()
-    like = next((other for start, other in _STAND_INS.items() if name.startswith(start)), _ANY)
-    return read_yaml(_TABLES / f"{like}.yaml"), False
+    return next((other for start, other in _STAND_INS.items() if name.startswith(start)), _ANY)
 
 
 def _stack(table: Mapping[str, Any], groups: Sequence[Group]) -> int:

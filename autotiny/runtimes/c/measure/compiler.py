@@ -66,6 +66,8 @@ class Linked:
 
 def compiler_is_installed(core: Core) -> bool:
     """Whether what compiles for a core is there: the extra's packages, or avr-gcc."""
+    if not core.is_known:
+        return False
     if not core.target:
         return shutil.which("avr-gcc") is not None and _is_there("elftools")
     return _is_there("ziglang") and _is_there("elftools")
