@@ -149,7 +149,7 @@ def _legend(records: Sequence[TrialRecord]) -> str:
     scored = any(record.device_score is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
     score = records[0].metric.name if records else "score"
-    basis = get_runtime(records[0].footprint.runtime if records else "tflm").words.basis
+    basis = basis_of([record.footprint for record in records])
     text = f"{score}: measured on validation data {where}; sizes in bytes; {basis}"
     if all(record.footprint.latency_s is None for record in records):
         return "\n".join([text, *_caveats(records)])
@@ -159,6 +159,21 @@ def _legend(records: Sequence[TrialRecord]) -> str:
         "cycles per instruction"
     )
     return "\n".join([text, *_caveats(records)])
+
+
+def basis_of(footprints: Sequence[Footprint]) -> str:
+    """Return where sizes come from, and which of them are another core's."""
+    words = get_runtime(footprints[0].runtime if footprints else "tflm").words
+    origins = [footprint.origins for footprint in footprints if not footprint.caveats]
+    borrowed = {"runtime_bytes": words.code, "overhead_ram_bytes": words.overhead}
+    told = [
+        name
+        for figure, name in borrowed.items()
+        if any(origin.get(figure) == "estimated" for origin in origins)
+    ]
+    if not told:
+        return words.basis
+    return f"{words.basis}; {' and '.join(told)}: estimated from another core, not measured on this"
 
 
 def _error(records: Sequence[TrialRecord]) -> str:

@@ -1,8 +1,12 @@
 """``autotiny compile`` through the command line: a project that builds, its figures, bad input."""
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import subprocess
+import sys
 
 import pytest
 from helpers_networks import random_samples, random_weights
@@ -188,7 +192,7 @@ def test_analysis_tells_every_step(model, cli, refused):
     code, out, _ = cli("analyze", "m.tflite", "--runtime", "c", "--device", "rp2040")
     assert code == 0
     assert "m.tflite as compiled C on rp2040 (cortex-m0+)" in out
-    assert "max_pool" in out
+    assert "MAX_POOL_2D" in out
     code, out, _ = cli("analyze", "m.tflite", "--runtime", "c", "--format", "json")
     found = json.loads(out)
     assert [step["kernel"] for step in found["steps"]] == [
@@ -196,6 +200,12 @@ def test_analysis_tells_every_step(model, cli, refused):
         "max_pool",
         "weighted",
         "softmax",
+    ]
+    assert [step["operator"] for step in found["steps"]] == [
+        "CONV_2D",
+        "MAX_POOL_2D",
+        "FULLY_CONNECTED",
+        "SOFTMAX",
     ]
     assert found["flash_bytes"] == found["model_bytes"] + found["runtime_bytes"]
     assert sum(step["macs"] for step in found["steps"]) == found["macs"]
@@ -207,6 +217,65 @@ def test_analysis_tells_every_step(model, cli, refused):
     assert "--plot draws TFLM's arena" in refused(
         "analyze", "m.tflite", "--runtime", "c", "--plot", "x.svg"
     )
+
+
+def steps_add_up(found):
+    """Whether rows of an analysis, with what is shared, are its totals exactly."""
+    for figure, total in (("constant_bytes", "model_bytes"), ("instructions", "instructions")):
+        if found[total] is None:
+            assert found["shared"][figure] is None
+            continue
+        rows = [step[figure] or 0 for step in found["steps"]]
+        assert min(found["shared"][figure], *rows) >= 0
+        assert sum(rows) + found["shared"][figure] == found[total]
+
+
+@pytest.mark.parametrize("device", ["nrf52840", "atmega328p", "esp32"])
+def test_rows_add_up_where_layers_share_constants(folder, cli, device):
+    b = ModelBuilder()
+    first = x = b.tensor([1, 20])
+    for _ in range(2):  # the same weights: they are stored once
+        y = b.tensor([1, 20])
+        b.operator("FULLY_CONNECTED", [x, b.constant([20, 20], scales=[0.01]), -1], [y],
+                   "FullyConnectedOptions")  # fmt: skip
+        x = y
+    (folder / "twice.tflite").write_bytes(b.finish([first], [y]))
+    command = ("analyze", "twice.tflite", "--runtime", "c", "--device", device)
+    code, out, _ = cli(*command, "--format", "json")
+    assert code == 0
+    found = json.loads(out)
+    steps_add_up(found)
+    assert found["shared"]["constant_bytes"] > 200
+    assert sum(step["macs"] for step in found["steps"]) == found["macs"]
+    code, out, _ = cli(*command)
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert f"{found['shared']['constant_bytes']:,}" in rows["shared"]
+    assert {f"{found['model_bytes']:,}", f"{found['macs']:,}"} <= set(rows["total"])
+    assert "constants: predicted within 1%" in out
+    estimated = "C functions and stack: estimated from another core, not measured on this"
+    assert (estimated in out) == (device == "esp32")
+
+
+def test_names_of_layers_stay_in_a_narrow_terminal(wide_model):
+    reader, writer = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "dumb"}
+    arguments = ("analyze", "wide.tflite", "--runtime", "c")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autotiny", *arguments],
+        cwd=wide_model, env=environment, stdout=writer, stderr=writer,
+    )  # fmt: skip
+    os.close(writer)
+    printed = b""
+    with contextlib.suppress(OSError):  # the terminal ends so
+        while part := os.read(reader, 4096):
+            printed += part
+    os.close(reader)
+    assert process.wait() == 0
+    lines = printed.decode().splitlines()
+    heading = next(line for line in lines if "operator" in line)
+    assert "weights" in heading
+    assert max(map(len, lines)) <= 80
+    assert any("DEPTHWISE_CONV_2D" in line for line in lines)
 
 
 def unknown_operator():

@@ -1,5 +1,7 @@
 """From a .tflite file to the steps of its C code."""
 
+from dataclasses import replace
+
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes.c.fixed_point import scale_and_zero_point
 from autotiny.runtimes.c.operators import OPERATORS, Context
@@ -28,7 +30,8 @@ def read_program(data: bytes) -> Program:
         )
     context, steps = Context(model, {source.index: source.index}), list[Step]()
     for operator in model.operators:
-        steps.extend(OPERATORS[operator.name](context, operator))
+        read = OPERATORS[operator.name](context, operator)
+        steps += [replace(step, operator=step.operator or operator.name) for step in read]
     if sink.index not in context.slots:
         raise UnsupportedModelError("A model's output must be computed from its input.")
     slots = context.slots

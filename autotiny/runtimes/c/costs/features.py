@@ -73,13 +73,19 @@ def work_features(groups: Sequence[Group]) -> Features:
     """Return what the instructions of an inference depend on."""
     found: dict[str, float] = defaultdict(float, program=1)
     for group in groups:
-        count = _WORK.get(group.kernel, _elements)
         for _, step in group.steps:
-            for name, amount in count(group, step).items():
-                found[f"{group.kernel} {name}"] += amount
-                for bits in _bits(group) if " " not in name else ():
-                    found[f"{group.kernel} {name} {bits}"] += amount
-            found[f"{group.kernel} calls"] += 1
+            for name, amount in step_work_features(group, step).items():
+                found[name] += amount
+    return found
+
+
+def step_work_features(group: Group, step: Step) -> Features:
+    """Return what the instructions of one step of a group depend on."""
+    found: dict[str, float] = {f"{group.kernel} calls": 1}
+    for name, amount in _WORK.get(group.kernel, _elements)(group, step).items():
+        found[f"{group.kernel} {name}"] = amount
+        for bits in _bits(group) if " " not in name else ():
+            found[f"{group.kernel} {name} {bits}"] = amount
     return found
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from autotiny.runtimes._base import Optimise, Origin
-from autotiny.runtimes.c.costs.features import Features, code_features, stack_forms, work_features
+from autotiny.runtimes.c.costs.features import (
+    Features,
+    code_features,
+    stack_forms,
+    step_work_features,
+    work_features,
+)
 from autotiny.runtimes.c.groups import Group
 from autotiny.runtimes.c.measure.cores import core_of
 from autotiny.yaml_text import read_yaml
@@ -62,6 +68,26 @@ def predict_costs(
         stack_error=float(table.get("stack_error", 0.0)) + more,
         origin="predicted" if known else "estimated",
     )
+
+
+def step_instructions(groups: Sequence[Group], core: str) -> dict[int, int] | None:
+    """Return the instructions of each step whose kernel was measured, by its place.
+
+    What is missing of all is around the steps. None where no emulator counts instructions.
+    """
+    factors = table_of(core)[0].get("instructions")
+    if factors is None:
+        return None
+    measured = {name.split(" ")[0] for name in factors}
+    found = {  # a fit may make what is hardly anything less than nothing
+        place: max(0.0, _applied(factors, step_work_features(group, step)))
+        for group in groups
+        for place, step in group.steps
+        if group.kernel in measured
+    }
+    total, every = max(0.0, _applied(factors, work_features(groups))), sum(found.values())
+    scale = min(1.0, total / every) if every else 1.0
+    return {place: int(amount * scale) for place, amount in found.items()}
 
 
 @cache
