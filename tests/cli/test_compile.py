@@ -53,6 +53,40 @@ def test_its_project_builds_and_passes_its_self_test(model, cli):
     assert printed.startswith("PASS: 8 outputs")
 
 
+@pytest.mark.parametrize(
+    ("optimise", "options", "level"),
+    [
+        ("size", (), "-Os"),
+        ("balanced", (), "-O2"),
+        ("speed", ("-DCMAKE_BUILD_TYPE=MinSizeRel",), "-O2"),
+        ("size", ("-DMODEL_FLAGS=-O1;-g",), "-O1"),
+    ],
+)
+def test_it_builds_with_the_flags_it_was_measured_with(model, cli, optimise, options, level):
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    assert cli("compile", "m.tflite", "--out", "engine", "--optimise", optimise)[0] == 0
+    command = ["cmake", "-B", "build", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *options]
+    subprocess.run(command, cwd=model / "engine", capture_output=True, check=True)
+    commands = json.loads((model / "engine" / "build" / "compile_commands.json").read_text())
+    built = next(each["command"] for each in commands if each["file"].endswith("model.c"))
+    levels = [word for word in built.split() if word.startswith("-O")]
+    assert levels[-1] == level  # the last one counts
+    readme = (model / "engine" / "README.md").read_text()
+    assert f"(`--optimise {optimise}`)" in readme
+    assert "-DMODEL_RAM_LIMIT=" in readme
+
+
+def test_an_avr_is_told_how_to_compile(model, cli):
+    assert cli("compile", "m.tflite", "--out", "e", "--core", "avr")[0] == 0
+    readme = (model / "e" / "README.md").read_text()
+    assert "compile it as C, not as C++" in readme
+    command = next(line for line in readme.splitlines() if "avr-gcc -mmcu" in line).split()
+    if shutil.which("avr-gcc") is None:
+        pytest.skip("avr-gcc is not installed")
+    subprocess.run(command, cwd=model / "e", check=True)
+
+
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m7", "cortex-m33", "rv32imc"])
 def test_every_core_gives_the_same_bits(model, cli, core):
     options = ("--core", core, "--optimise", "speed", "--format", "json")

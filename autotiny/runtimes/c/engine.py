@@ -22,7 +22,7 @@ from autotiny.runtimes.c.measure.compiler import (
 from autotiny.runtimes.c.measure.cores import CORES, Core, core_of
 from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
 from autotiny.runtimes.c.program import Program
-from autotiny.runtimes.c.project import Golden, project_files
+from autotiny.runtimes.c.project import Golden, Made, project_files
 from autotiny.runtimes.c.reading import read_program
 from autotiny.runtimes.tflm.interpreter import outputs
 
@@ -129,7 +129,8 @@ def build_engine(
         source = with_stack(source, stack)
     count = max(1, min(_GOLDEN, _GOLDEN_BYTES // (inputs[0].size + wanted[0].size)))
     golden = Golden(inputs[:count], wanted[:count])
-    files = project_files(source, golden, figures=told, title=_plain(title))
+    made = Made(optimise, core.name)
+    files = project_files(source, golden, made, figures=told, title=_plain(title))
     return Engine(source, files, facts, told)
 
 
