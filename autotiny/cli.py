@@ -273,6 +273,14 @@ def export(
     ram: Ram = None,
     latency: Latency = None,
     device: DeviceName = None,
+    optimise: Annotated[
+        str | None,
+        typer.Option(
+            "--optimise",
+            metavar="FOR",
+            help="Of compiled C: size, balanced or speed (default: as the study searched).",
+        ),
+    ] = None,
     force: Force = False,
     trust: Trust = False,
 ) -> int:
@@ -281,7 +289,7 @@ def export(
     from autotiny.commands.export import export_trial
 
     limits = Limits(flash, ram, latency=latency, device=device)
-    return export_trial(name, trial, pick, target, limits, out, force, trust)
+    return export_trial(name, trial, pick, target, limits, out, force, trust, optimise)
 
 
 @app.command(epilog="Example: autotiny devices nrf52840")

@@ -7,9 +7,10 @@ from typing import Any
 
 from autotiny.devices import device_names, load_device
 from autotiny.errors import NothingFitsError, SearchInterruptedError
+from autotiny.report.closest import print_closest
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
-from autotiny.report.tables import front_table, print_closest
+from autotiny.report.tables import front_table
 from autotiny.runtimes import get_runtime
 from autotiny.study.config import StudyConfig, resolve_config
 from autotiny.study.front import TrialRecord, pick

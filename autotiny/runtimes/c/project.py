@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autotiny.runtimes.c.codegen import Optimise, Source, environment
+from autotiny.runtimes._base import Optimise
+from autotiny.runtimes.c.codegen import Source, environment
 from autotiny.runtimes.c.measure.compiler import STANDARD, flags_of
 
 
