@@ -24,7 +24,7 @@ class Chosen:
 
     Attributes:
         footprint: Of the model there.
-        target: What it was searched for.
+        target: What it is for.
     """
 
     footprint: Footprint
