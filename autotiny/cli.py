@@ -12,6 +12,7 @@ from autotiny.cli_options import (
     DeviceName,
     Flash,
     Force,
+    Form,
     Format,
     Kernels,
     Latency,
@@ -92,6 +93,7 @@ def search(
     device: DeviceName = None,
     kernels: Kernels = None,
     runtime: RuntimeName = None,
+    optimise: Form = None,
     trials: Trials = None,
     timeout: Annotated[
         str | None,
@@ -171,6 +173,7 @@ def search(
         "device": device,
         "kernels": kernels,
         "runtime": runtime,
+        "optimise": optimise,
         "trials": trials,
         "timeout": timeout,
         "study": study,
@@ -229,6 +232,7 @@ def front(
     latency: Latency = None,
     device: DeviceName = None,
     runtime: RuntimeName = None,
+    optimise: Form = None,
     output: Format = "table",
     plot: Plot = None,
     trust: Trust = False,
@@ -237,7 +241,7 @@ def front(
     from autotiny.commands._options import Limits
     from autotiny.commands.front import show_front
 
-    limits = Limits(flash, ram, latency=latency, device=device)
+    limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
     return show_front(name, limits, output, plot, trust, runtime)
 
 
@@ -273,14 +277,7 @@ def export(
     ram: Ram = None,
     latency: Latency = None,
     device: DeviceName = None,
-    optimise: Annotated[
-        str | None,
-        typer.Option(
-            "--optimise",
-            metavar="FOR",
-            help="Of compiled C: size, balanced or speed (default: as the study searched).",
-        ),
-    ] = None,
+    optimise: Form = None,
     force: Force = False,
     trust: Trust = False,
 ) -> int:
@@ -288,8 +285,8 @@ def export(
     from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
 
-    limits = Limits(flash, ram, latency=latency, device=device)
-    return export_trial(name, trial, pick, target, limits, out, force, trust, optimise)
+    limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
+    return export_trial(name, trial, pick, target, limits, out, force, trust)
 
 
 @app.command(epilog="Example: autotiny devices nrf52840")

@@ -46,7 +46,8 @@ def compile_model(
     """
     from autotiny.export._manifest import ENGINE_FORMAT
     from autotiny.export.folder import check_replaceable, new_folder, write_files
-    from autotiny.runtimes.c.engine import build_engine, checked_optimise
+    from autotiny.runtimes._base import checked_optimise
+    from autotiny.runtimes.c.engine import build_engine
     from autotiny.runtimes.c.names import checked_name
 
     checked_format(output, ("table", "json"))

@@ -12,7 +12,7 @@ from autotiny.report.console import console
 from autotiny.report.outcome import outcome_parts
 from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.runtimes import get_runtime
-from autotiny.runtimes._base import Optimise, Target
+from autotiny.runtimes._base import Target
 from autotiny.study.front import Pick, pick
 from autotiny.study.retarget import records_on, repacked
 from autotiny.study.search import Search
@@ -29,7 +29,6 @@ def export_trial(
     out: Path,
     force: bool,
     trust: bool = False,
-    optimise: str | None = None,
 ) -> int:
     """Write and prove the bundle of one trial; the test split is scored here, once.
 
@@ -54,7 +53,6 @@ def export_trial(
         raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
     task, config = search.task, search.config
-    form = _checked_form(optimise, config.runtime)
     limits = replace(limits, runtime=config.runtime)
     budget, target = limits.budget_and_target(config.budget, config.device)
     target = ecosystem_target(ecosystem, target)
@@ -73,7 +71,7 @@ def export_trial(
     facts: Mapping[str, Any] = {}
     own, built_for, chosen, code = footprint, target, None, ""
     if config.runtime == "c":
-        engine = compiled(model, name, target, form or target.optimise)
+        engine = compiled(model, name, target)
         other = beside(model, ecosystem, target)
         footprint = measured(footprint, engine, target)
         told = (*(f"engine/ {sentence}" for sentence in engine.sentences), *other.told)
@@ -149,24 +147,6 @@ def export_trial(
     else:
         say(f"Next, build it for your board; {out}/README.md says how")
     return NothingFitsError.exit_code if lacks else 0
-
-
-def _checked_form(optimise: str | None, runtime: str) -> Optimise | None:
-    """Return the value of ``--optimise``; None is the study's own.
-
-    Raises:
-        InputError: If it is not among those there are, or the study is not for compiled C.
-    """
-    if optimise is None:
-        return None
-    if runtime != "c":
-        raise InputError(
-            f"--optimise is for studies of compiled C (search --runtime c); this one's runtime is "
-            f"{runtime}: leave it out."
-        )
-    from autotiny.runtimes.c.engine import checked_optimise
-
-    return checked_optimise(optimise)
 
 
 def _threshold(search: Search, model: bytes, image: bytes) -> float | None:

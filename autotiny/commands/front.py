@@ -44,7 +44,8 @@ def show_front(
         if where.name != config.runtime:
             console().print(f"In the {where.name} runtime, with weights stored for it:")
         elif target != config.device:
-            console().print(f"On {target.name}, with weights stored as it can read them:")
+            form = f", --optimise {target.optimise}" if where.name == "c" else ""
+            console().print(f"On {target.name}{form}, with weights stored as it can read them:")
         console().print(front_table(front, budget))
     else:
         own = "the study's own budget" if budget == config.budget else "this budget"

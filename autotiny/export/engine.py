@@ -9,7 +9,6 @@ from autotiny.export._request import c_identifier, ecosystem_target
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import (
     Footprint,
-    Optimise,
     Origin,
     Packed,
     Target,
@@ -59,7 +58,7 @@ def beside(model: bytes, ecosystem: str, target: Target) -> Beside:
     return Beside(packed, target, footprint, told)
 
 
-def compiled(model: bytes, project: str, target: Target, optimise: Optimise) -> Engine:
+def compiled(model: bytes, project: str, target: Target) -> Engine:
     """Return the C code of a model, proved, and measured where it can be.
 
     Args:
@@ -67,10 +66,9 @@ def compiled(model: bytes, project: str, target: Target, optimise: Optimise) -> 
         project: What the user calls it.
         target: What it will run on; what code takes on a core that no compiler is known for is
             estimated.
-        optimise: What for.
     """
     core, name = any_core(target.core), free_name(c_identifier(project)[:40])
-    return build_engine(model, name, optimise, core, title=project)
+    return build_engine(model, name, target.optimise, core, title=project)
 
 
 def measured(footprint: Footprint, engine: Engine, target: Target) -> Footprint:

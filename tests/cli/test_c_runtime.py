@@ -84,6 +84,59 @@ def test_a_front_for_a_core_that_was_not_measured_says_so(there, cli):
     assert told not in cli("front", "digits-cnn", "--device", "rp2040")[1]
 
 
+def test_no_trained_model_takes_more_flash_than_was_predicted(there):
+    import optuna
+
+    trials = optuna.load_study(study_name=None, storage="sqlite:///studies/digits-cnn/study.db")
+    scored = [t.user_attrs for t in trials.trials if "predicted" in t.user_attrs]
+    assert len(scored) >= 4
+    assert any("table" in attrs["encodings"].values() for attrs in scored)
+    for attrs in scored:
+        sizes = attrs["footprint"]
+        taken = sizes["model_bytes"] + sizes["runtime_bytes"] + sizes["app_flash_bytes"]
+        assert taken <= attrs["predicted"]["flash_bytes"]
+
+
+def test_another_form_ranks_the_same_trials_by_its_own_figures(there, cli):
+    wide = ("--flash", "64KB", "--ram", "16KB", "--device", "nrf52840")
+    small, fast = (
+        {member["trial"]: member for member in front(cli, *wide, "--optimise", form)[1]}
+        for form in ("size", "balanced")
+    )
+    both = set(small) & set(fast)
+    assert both
+    for trial in both:
+        assert fast[trial]["instructions"] * 2 < small[trial]["instructions"]
+        assert fast[trial]["flash_bytes"] > small[trial]["flash_bytes"]
+
+
+def test_a_study_may_search_and_export_the_fast_form(folder, cli):
+    epochs = ("--set", "training.epochs=3", "--set", "epochs=2")
+    search = ("search", "--runtime", "c", "--optimise", "balanced", "--flash", "24KB")
+    board = ("--device", "nrf52840", "--latency", "5ms", "--study", "fast", "--trials", 3)
+    code, out, err = cli(*search, *board, *epochs)
+    assert code == 0, err
+    assert "(compiled C, --optimise balanced)" in out
+    code, out, _ = cli("front", "fast", "--format", "json")
+    predicted = json.loads(out)[0]
+    code, out, err = cli("export", "fast", "--trial", predicted["trial"], "--out", "fw")
+    assert code == 0, err
+    engine = json.loads((folder / "fw" / "manifest.json").read_text())["engine"]
+    assert engine["optimise"] == "balanced"
+    assert engine["work_bytes"] == predicted["arena_bytes"]
+    if engine["flash_bytes"] is not None:
+        assert engine["flash_bytes"] == pytest.approx(predicted["flash_bytes"], rel=0.05)
+
+
+def test_forms_are_of_compiled_c(folder, refused):
+    assert "the runtime must be c (--runtime c); got tflm" in refused(
+        "search", "--optimise", "balanced"
+    )
+    assert "--optimise must be one of size, balanced, speed; got 'fast'" in refused(
+        "search", "--runtime", "c", "--optimise", "fast"
+    )
+
+
 def test_an_unknown_runtime_is_refused(there, cli, refused):
     assert "--runtime must be tflm or c; got 'rust'" in refused(
         "front", "digits-cnn", "--runtime", "rust"

@@ -33,7 +33,7 @@ def test_a_sketch_is_held_against_the_budget_again(small, cli):
 
 def test_what_is_for_compiled_c_is_refused_of_others(small, refused):
     options = ("--trial", 0, "--out", "fw", "--optimise", "speed")
-    assert "--optimise is for studies of compiled C" in refused("export", "small", *options)
+    assert "--optimise is for compiled C" in refused("export", "small", *options)
 
 
 def test_a_sketch_for_another_board_is_refused_with_what_serves_it(small, cli, refused, tiny):

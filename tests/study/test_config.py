@@ -7,7 +7,8 @@ from autotiny.budget.limits import Budget
 from autotiny.devices import load_device
 from autotiny.errors import InputError
 from autotiny.runtimes import Target
-from autotiny.study.config import load_config, resolve_config, save_config
+from autotiny.study.config import load_config, save_config
+from autotiny.study.resolving import resolve_config
 from autotiny.study.space import Choices, Range
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +44,6 @@ class Engine:
     files: Mapping[str, str]
     facts: Mapping[str, Any]
     sentences: tuple[str, ...]
-
-
-def checked_optimise(value: str) -> Optimise:
-    """Return the value of ``--optimise``.
-
-    Raises:
-        InputError: If it is not among those there are.
-    """
-    if value not in get_args(Optimise):
-        allowed = ", ".join(get_args(Optimise))
-        raise InputError(f"--optimise must be one of {allowed}; got {value!r}.")
-    return cast(Optimise, value)
 
 
 def checked_core(name: str) -> Core:
