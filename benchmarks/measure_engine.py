@@ -30,6 +30,7 @@ from fit_costs import (
 from measured_programs import MODES, measured_files, measured_programs
 
 from autotiny.runtimes.c.costs.stack import deepest_stack
+from autotiny.runtimes.c.groups import constant_bytes
 from autotiny.runtimes.c.measure.compiler import compiler_is_installed, compiler_version
 from autotiny.runtimes.c.measure.cores import CORES
 
@@ -107,7 +108,9 @@ def report(what, rows, guesses, real, guess, of):
     def error(row, value):
         if of == "instructions":
             return value / row.instructions - 1
-        return (value - row.code) / (row.code + (row.constants if of == "flash" else 0))
+        if of == "code":
+            return value / row.code - 1
+        return (value + constant_bytes(row.groups)) / (row.code + row.constants) - 1
 
     errors = abs(np.array([error(row, value) for row, value in zip(rows, guesses, strict=True)]))
     most = float(np.quantile(errors, 0.95))

@@ -17,15 +17,21 @@ def work_features(groups: Sequence[Group]) -> Features:
     """Return what the instructions of an inference depend on."""
     found: dict[str, float] = defaultdict(float, program=1)
     for group in groups:
-        count = _WORK.get(group.kernel, _elements)
-        forms = _forms(group)
         for _, step in group.steps:
-            for name, amount in count(group, step).items():
-                found[f"{group.kernel}.{name}"] += amount
-                for form in forms:
-                    found[f"{group.kernel}.{name} {form}"] += amount
-        found[f"{group.kernel}.calls"] += len(group.steps)
-    return {name: amount for name, amount in found.items() if amount}
+            for name, amount in step_work_features(group, step).items():
+                found[name] += amount
+    return found
+
+
+def step_work_features(group: Group, step: Step) -> Features:
+    """Return what the instructions of one step of a group depend on."""
+    found: dict[str, float] = {f"{group.kernel}.calls": 1}
+    forms = _forms(group)
+    for name, amount in _WORK.get(group.kernel, _elements)(group, step).items():
+        if amount:
+            loop = f"{group.kernel}.{name}"
+            found |= {loop: amount} | {f"{loop} {form}": amount for form in forms}
+    return found
 
 
 def _forms(group: Group) -> list[str]:
