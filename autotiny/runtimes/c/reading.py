@@ -20,7 +20,15 @@ def read_program(data: bytes) -> Program:
         UnsupportedModelError: If the runtime cannot run it: an operator, a type or a shape that it
             has not, named in the sentence.
     """
-    model = read_model(data)
+    return program_of(read_model(data))
+
+
+def program_of(model: Model) -> Program:
+    """Return the steps of a model that is read.
+
+    Raises:
+        UnsupportedModelError: As for :func:`read_program`.
+    """
     source, sink = _edges(model)
     unknown = [name for name in model.operator_names if name not in OPERATORS]
     if unknown:
