@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from random_styles import layers, network, operator
+from random_parts import layers, operator
+from random_styles import network
 
 from autotiny.compression.width import cut
 from autotiny.errors import UnsupportedModelError

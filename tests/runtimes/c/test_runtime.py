@@ -50,7 +50,7 @@ def test_every_core_has_its_table(core, optimise):
     table, known = table_of(core, optimise)
     assert known
     assert table["models"] >= 100
-    assert 0 < table["code_error"] < (0.25 if optimise == "size" else 0.5)
+    assert 0 < table["code_error"] < (0.25 if optimise == "size" else 0.6)
     assert table["code"]["weighted"] > 0
 
 

@@ -134,14 +134,13 @@ def _applied(factors: Mapping[str, float], features: Features, mean: float) -> f
     A function or a loop without one counts as the mean of those that have; forms have none where
     they change next to nothing.
     """
-    plain = {name: mean for name in features if " " not in name}
-    every = {**plain, **factors}
+    every = {name: mean for name in features if " " not in name} | dict(factors)
     return sum(float(every.get(name, 0.0)) * amount for name, amount in features.items())
 
 
 def _new(factors: Mapping[str, float], features: Features) -> float:
     """Return how much less sure a figure is by what no measured program had."""
-    new = [name for name in features if name not in factors]
+    new = [name for name, amount in features.items() if amount and name not in factors]
     if any(" " not in name for name in new):
         return _NEW_FUNCTION_ERROR
     return _NEW_FORM_ERROR if any(name.count(" ") == 1 for name in new) else 0.0
