@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from autotiny.devices import Device
     from autotiny.runtimes.c.measure.cores import Core
 
-#: Of the constants, where no linker has counted them.
-_CONSTANTS_ERROR = 0.01
-
 
 @dataclass(frozen=True)
 class CompileOptions:
@@ -105,26 +102,16 @@ def _chosen(options: CompileOptions) -> "tuple[Core, Device | None]":
 
 
 def _shares(facts: Mapping[str, Any], device: "Device") -> tuple[Share, Share]:
-    """Return what code takes of a device's memories, as far as that is known."""
-    errors, origins = facts["errors"], facts["origins"]
-    code, stack = facts["code_bytes"], facts["stack_bytes"]
-    constants = facts["constant_bytes"]
-    unsure = 0.0 if origins.get("flash_bytes") == "measured" else constants * _CONSTANTS_ERROR
+    """Return what code takes of a device's memories."""
+    errors = facts["errors"]
+
+    def unsure(name: str) -> float:
+        return float(facts[name] * errors.get(name, 0.0))
+
+    flash, ram = facts["flash_bytes"], facts["ram_bytes"]
     return (
-        Share(
-            "flash",
-            constants + (code or 0),
-            device.flash_bytes,
-            unsure + (code or 0) * errors.get("code_bytes", 0.0),
-            code is not None,
-        ),
-        Share(
-            "RAM",
-            facts["work_bytes"] + (stack or 0),
-            device.ram_bytes,
-            (stack or 0) * errors.get("stack_bytes", 0.0),
-            stack is not None,
-        ),
+        Share("flash", flash, device.flash_bytes, unsure("constant_bytes") + unsure("code_bytes")),
+        Share("RAM", ram, device.ram_bytes, unsure("stack_bytes")),
     )
 
 
@@ -134,8 +121,6 @@ def _verdict(shares: tuple[Share, ...], device: str, facts: Mapping[str, Any]) -
     if outcome == "fits":
         return f"fits {device}: {' and '.join(share.words for share in shares)}"
     why = " and ".join(share.words for share in shares if share.outcome == outcome)
-    if outcome == "unknown":
-        return f"Whether it fits {device} is not known: it takes {why}; {_to_know(facts)}."
     smaller = "" if facts["optimise"] == "size" else "--optimise size takes less, "
     remedy = (
         f"{smaller}`autotiny search --runtime c --device {device}` finds models that fit, and a "
@@ -144,16 +129,3 @@ def _verdict(shares: tuple[Share, ...], device: str, facts: Mapping[str, Any]) -
     if outcome == "too close":
         return f"It is too close to say whether it fits {device}: it takes {why}; {remedy}"
     return f"It does not fit {device}: it takes {why}; {remedy}"
-
-
-def _to_know(facts: Mapping[str, Any]) -> str:
-    """Return what makes the figures known that are not."""
-    from autotiny.runtimes.c.measure.cores import core_of
-
-    if (core := core_of(facts["core"])) is None:
-        return f"what code takes on {facts['core']} is estimated for --optimise size only"
-    if facts["compiler"] is None:
-        tools = "avr-gcc and " if core.name == "avr" else ""
-        return f"install what measures it: {tools}pip install 'autotiny[measure]'"
-    tool = "qemu-system-arm" if core.emulator == "board" else "the extra autotiny[measure]"
-    return f"install what measures the stack: {tool}"

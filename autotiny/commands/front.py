@@ -1,5 +1,6 @@
 """``autotiny front``."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,30 +50,36 @@ def show_front(
         console().print(front_table(front, budget))
     else:
         own = "the study's own budget" if budget == config.budget else "this budget"
-        remedy = _more_room(
-            name, records, budget, where.name if where.name != config.runtime else ""
-        )
+        other = where.name if where.name != config.runtime else ""
+        remedy = _more_room(name, records, budget, limits, other)
         print_closest(records, budget, whose=own, remedy=remedy)
     if plot is not None and output == "table":
         console().print(f"Front drawn to {plot}" if front else "There is no front to draw.")
     return 0 if front else NothingFitsError.exit_code
 
 
-def _more_room(name: str, records: Sequence[TrialRecord], budget: Budget, runtime: str) -> str:
+def _more_room(
+    name: str, records: Sequence[TrialRecord], budget: Budget, limits: Limits, runtime: str
+) -> str:
     """Return the command that shows the trial which misses a budget by least.
 
     Args:
         name: Of the study.
         records: Its trials.
         budget: What none of them fits.
+        limits: Options as typed.
         runtime: In which they are, if that is not the study's.
     """
-    rows = closest(records, budget, 1)
+    rows = closest([record for record in records if record.litert_score is not None], budget, 1)
     if not rows:
         return REMEDY
     footprint = rows[0][0].footprint
     sizes = {"flash": footprint.flash_bytes, "ram": footprint.ram_bytes}
     options = [f"--runtime {runtime}"] * bool(runtime)
+    options += [f"--device {limits.device}"] * (limits.device is not None)
+    options += [f"--optimise {limits.optimise}"] * (limits.optimise is not None)
+    if budget.latency_s is not None and footprint.latency_s is not None:
+        options.append(f"--latency {math.ceil(footprint.latency_s * 1000)}ms")
     options += [f"--{limit} {-(-size // 1024)}KB" for limit, size in sizes.items()]
     command = f"`autotiny front {name} {' '.join(options)}`"
     other = (

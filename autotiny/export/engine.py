@@ -72,23 +72,16 @@ def compiled(model: bytes, project: str, target: Target) -> Engine:
 
 
 def measured(footprint: Footprint, engine: Engine, target: Target) -> Footprint:
-    """Return a footprint with what was measured on the target's own core.
-
-    What code of another form than the target's takes is known only where it is measured.
-    """
+    """Return a footprint with what was measured on the target's own core."""
     facts = engine.facts
     work = facts["work_bytes"]
     footprint = replace(footprint, arena_bytes=work, arena_used_bytes=work)
     if any_core(target.core).name != facts["core"] or not _is_measured(facts, "flash_bytes"):
-        if facts["optimise"] == target.optimise:
-            return footprint
-        sentence = (
-            f"flash and stack are those of --optimise {target.optimise}: others are not known"
-        )
-        return replace(footprint, caveats=(*footprint.caveats, sentence))
+        return footprint
     origins: dict[str, Origin] = {**footprint.origins, "runtime_bytes": "measured"}
     origins["model_bytes"] = "measured"
-    errors = {**footprint.errors, "model_bytes": 0.0, "runtime_bytes": 0.0}
+    errors: dict[str, float | None] = {**footprint.errors}
+    errors |= {"model_bytes": 0.0, "runtime_bytes": 0.0}
     made = replace(
         footprint, model_bytes=facts["constant_bytes"], runtime_bytes=facts["code_bytes"]
     )
@@ -105,7 +98,7 @@ def measured(footprint: Footprint, engine: Engine, target: Target) -> Footprint:
         )
         origins["instructions"], errors["instructions"] = "measured", 0.0
         for name in ("latency_s", "energy_mj"):  # of assumed cycles per instruction
-            origins[name], errors[name] = "predicted", 0.0
+            origins[name], errors[name] = "predicted", None
     return replace(made, origins=origins, errors=errors)
 
 

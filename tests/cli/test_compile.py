@@ -145,7 +145,11 @@ def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli, mo
     code, out, _ = cli("compile", "m.tflite", "--out", "e", "--core", "cortex-m55")
     assert code == 0
     assert "RAM: " in out
-    assert "a stack that is not measured" in out
+    facts = json.loads((model / "e" / "manifest.json").read_text())
+    assert facts["origins"]["flash_bytes"] == "measured"
+    assert facts["origins"]["stack_bytes"] == facts["origins"]["instructions"] == "predicted"
+    assert "B of stack, predicted, not measured" in out
+    assert "(predicted, not counted within " in out
 
 
 def test_a_device_names_the_core_and_force_replaces(model, cli):
@@ -210,16 +214,26 @@ def test_an_estimate_close_to_the_limit_is_not_said_to_fit(model, cli):
     assert "too close to say whether it fits board" in out
     options = board(model, parent="esp32", flash="64KB", ram="64KB")
     code, out, _ = cli("compile", "m.tflite", *options, "--force", "--optimise", "speed")
-    assert code == 3
-    assert "Whether it fits board is not known: it takes at least " in out
+    assert code == 0
+    assert "--optimise speed)" in out
+    assert "fits board: " in out
 
 
-def test_without_a_compiler_a_board_is_not_said_to_fit(model, cli, monkeypatch):
+def test_without_a_compiler_a_board_is_held_against_what_is_predicted(model, cli, monkeypatch):
     monkeypatch.setattr("autotiny.runtimes.c.engine.compiler_is_installed", lambda core: False)
     code, out, _ = cli("compile", "m.tflite", "--out", "e", "--device", "rp2040")
+    assert code == 0
+    assert "(predicted, not measured: pip install 'autotiny[measure]': " in out
+    facts = json.loads((model / "e" / "manifest.json").read_text())
+    assert set(facts["origins"].values()) == {"predicted"}
+    assert facts["errors"]["code_bytes"] > 0
+    error = facts["errors"]
+    unsure = sum(facts[name] * error[name] for name in ("code_bytes", "constant_bytes"))
+    assert f"with an error of {unsure:,.0f} B" in out
+    options = board(model, parent="rp2040", flash=facts["flash_bytes"] + 1, ram="64KB")
+    code, out, _ = cli("compile", "m.tflite", *options)
     assert code == 3
-    assert "Whether it fits rp2040 is not known: it takes at least " in out
-    assert "pip install 'autotiny[measure]'." in out
+    assert "too close to say whether it fits board" in out
 
 
 def test_analysis_tells_every_step(model, cli, refused):

@@ -63,6 +63,13 @@ def test_a_device_that_is_typed_outranks_what_the_file_says_of_one(tmp_path):
     assert config.app_ram_bytes == 1024
 
 
+def test_a_device_that_is_typed_leaves_the_form_of_the_code(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("runtime: c\noptimise: speed\n")
+    assert resolve(config_file=path, device="nrf52840").device.optimise == "speed"
+    assert resolve(config_file=path, optimise="balanced").device.optimise == "balanced"
+
+
 def test_sizes_outrank_the_device_beside_them(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("device: nrf52840\nflash: 10KB\n")

@@ -11,7 +11,7 @@ from autotiny.errors import AutotinyError, InputError, UnsupportedModelError
 from autotiny.runtimes._base import Optimise
 from autotiny.runtimes.c.codegen import Source, generate, with_stack
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
-from autotiny.runtimes.c.figures import estimated, origins_of, sentences, stack_of
+from autotiny.runtimes.c.figures import origins_of, predicted, sentences, stack_of
 from autotiny.runtimes.c.groups import constant_bytes, groups_of, largest_array_bytes
 from autotiny.runtimes.c.host import host_compiler, run_on_host
 from autotiny.runtimes.c.measure.compiler import (
@@ -110,11 +110,9 @@ def build_engine(
                 "instructions": emulated.instructions,
             }
     facts |= {"proved": proofs, "origins": origins_of(facts), "errors": {}}
-    if not core.is_known and optimise == "size":
-        facts |= estimated(source, core, facts["constant_bytes"])
+    facts |= predicted(source, facts)
     told = sentences(facts)
-    if (stack := stack_of(facts, source)) is not None:
-        source = with_stack(source, stack)
+    source = with_stack(source, stack_of(facts))
     count = max(1, min(_GOLDEN, _GOLDEN_BYTES // (inputs[0].size + wanted[0].size)))
     golden = Golden(inputs[:count], wanted[:count])
     made = Made(optimise, core.name)

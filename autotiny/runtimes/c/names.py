@@ -23,7 +23,9 @@ _HEADERS = _words(
     "features fenv float inttypes iso646 libintl limits locale malloc math newlib pthread reent "
     "sched setjmp signal stdalign stdarg stdatomic stdbit stdbool stdckdint stddef stdint stdio "
     "stdlib stdnoreturn string strings syslimits tgmath threads time uchar unistd wchar wctype "
-    "arduino client ipaddress print printable server stream udp"
+    "abi arduino binary client getopt hardwareserial hardwareserial_private ipaddress memory new "
+    "pins_arduino print printable server stream udp usbapi usbcore usbdesc "
+    "wiring_private wstring xlocale"
 )
 #: CMake keeps these for targets of its own, with CTest and with CPack.
 _TARGETS = _words(
