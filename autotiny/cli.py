@@ -14,6 +14,7 @@ from autotiny.cli_options import (
     DeviceName,
     Flash,
     Force,
+    Form,
     Format,
     HeadName,
     Kernels,
@@ -78,6 +79,7 @@ def search(
     device: DeviceName = None,
     kernels: Kernels = None,
     runtime: RuntimeName = None,
+    optimise: Form = None,
     trials: Trials = None,
     timeout: Annotated[
         str | None,
@@ -131,6 +133,7 @@ def search(
         "device": device,
         "kernels": kernels,
         "runtime": runtime,
+        "optimise": optimise,
         "trials": trials,
         "timeout": timeout,
         "study": study,
@@ -189,6 +192,7 @@ def front(
     latency: Latency = None,
     device: DeviceName = None,
     runtime: RuntimeName = None,
+    optimise: Form = None,
     output: Format = "table",
     plot: Plot = None,
     trust: Trust = False,
@@ -197,7 +201,7 @@ def front(
     from autotiny.commands._options import Limits
     from autotiny.commands.front import show_front
 
-    limits = Limits(flash, ram, latency=latency, device=device)
+    limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
     return show_front(name, limits, output, plot, trust, runtime)
 
 
@@ -233,6 +237,7 @@ def export(
     ram: Ram = None,
     latency: Latency = None,
     device: DeviceName = None,
+    optimise: Form = None,
     force: Force = False,
     trust: Trust = False,
 ) -> int:
@@ -240,7 +245,7 @@ def export(
     from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
 
-    limits = Limits(flash, ram, latency=latency, device=device)
+    limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
     return export_trial(name, trial, pick, target, limits, out, force, trust)
 
 

@@ -104,6 +104,15 @@ Core = Annotated[
 Optimise = Annotated[
     str, typer.Option("--optimise", metavar="FOR", help="size (default), balanced or speed.")
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--optimise",
+        metavar="FOR",
+        help="What compiled C is made for: size, balanced or speed (default: the study's, or "
+        "size).",
+    ),
+]
 CName = Annotated[str, typer.Option("--name", metavar="NAME", help="Prefix of all C names.")]
 Data = Annotated[
     str | None,

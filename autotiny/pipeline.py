@@ -176,7 +176,8 @@ class Pipeline:
         """Return the base model as it is, lowered to int8: nothing is cut, pruned or trained."""
         network, weights = fold_batch_norm(self._base.network, self._base.weights)
         candidate = Candidate.from_parameters({})
-        return self._lower(candidate, network, weights, {}, self._base.ranges)
+        grids = candidate.quantisation.grids
+        return self._lower(candidate, network, weights, {}, self._base.ranges, grids)
 
     def plan(
         self, network: Network, bits: Bits, zeros: Mapping[str, int] | None = None

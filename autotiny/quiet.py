@@ -2,12 +2,18 @@
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 
 _lock = threading.RLock()
+#: What TensorFlow says of the machine when it is imported, and how it is told to say less later.
+_GREETING = re.compile(
+    r"([IW]0000 |WARNING: All log messages before absl::|To enable the following instructions: )"
+)
+LOG_LEVEL = ("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
@@ -36,3 +42,24 @@ def captured_stderr() -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def without_greeting() -> Iterator[None]:
+    """Leave out what TensorFlow says on standard error when code that is not ours imports it.
+
+    Everything else that was printed follows when that is done.
+    """
+    os.environ.setdefault(*LOG_LEVEL)
+    text = ""
+    try:
+        with captured_stderr() as printed:
+            try:
+                yield
+            finally:
+                with contextlib.suppress(Exception):
+                    sys.stderr.flush()
+                text = printed()
+    finally:
+        lines = text.splitlines(keepends=True)
+        sys.stderr.write("".join(line for line in lines if not _GREETING.match(line)))

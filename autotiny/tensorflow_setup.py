@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from autotiny.errors import AutotinyWarning
-from autotiny.quiet import captured_stderr
+from autotiny.quiet import LOG_LEVEL, captured_stderr
 
 #: Batches of fewer MACs run faster in one thread: handing work over costs more than it saves.
 _THREADING_MIN_MACS = 50_000_000
@@ -19,7 +19,7 @@ def prepare_tensorflow(seed: int) -> Any:
         seed: Of TensorFlow's, numpy's and Python's global generators.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works on Keras 2 only
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(*LOG_LEVEL)
     if "tensorflow_model_optimization" not in sys.modules:
         # TensorFlow greets on stderr before its log level counts; both use deprecated functions.
         with captured_stderr(), warnings.catch_warnings():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from autotiny.errors import InputError
+from autotiny.quiet import without_greeting
 
 
 @contextmanager
@@ -37,7 +38,8 @@ def find_function(spec: str, what: str) -> Callable[..., object]:
             f"A {what} function must be written package.module:function; got {spec!r}."
         )
     try:
-        module = importlib.import_module(module_name)
+        with without_greeting():
+            module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise InputError(
             f"{spec}: the module must be importable from here; got {one_line(error)}."

@@ -132,8 +132,8 @@ def search_until(
     npz: Path, accuracy: float, size: int, trials: int
 ) -> tuple[float, int, float, int]:
     """Return seconds, trials, accuracy and bytes when the search first beats a model."""
-    from autotiny.study.config import resolve_config
     from autotiny.study.progress import Progress
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.search import Search
 
     options = {"data": str(npz), "space": "cnn", "flash": "300KB", "ram": "520KB", "trials": trials}

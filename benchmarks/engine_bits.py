@@ -15,7 +15,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
-from measure_engine import random_model
+from random_programs import random_model
 
 from autotiny.errors import InputError
 from autotiny.runtimes.c.codegen import Optimise, generate

@@ -10,9 +10,9 @@ from autotiny.commands.search import announce
 from autotiny.hyperparameters import Value
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
-from autotiny.study.config import resolve_config
 from autotiny.study.given import require_same, split_assignments
 from autotiny.study.progress import OnProgress
+from autotiny.study.resolving import resolve_config
 from autotiny.study.search import Search
 from autotiny.study.storage import study_names
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 from autotiny.budget.limits import Budget
 from autotiny.errors import InputError
 from autotiny.files import kind_of, other_kind
-from autotiny.runtimes._base import Target, checked_kernels
+from autotiny.runtimes._base import Target, checked_kernels, checked_optimise
 from autotiny.units import parse_seconds, parse_size
 
 
@@ -41,6 +41,7 @@ class Limits:
         device: ``--device``: name or path.
         kernels: ``--kernels``; overrides the device's.
         runtime: ``--runtime``, or that of the study.
+        optimise: ``--optimise``, of the c runtime; overrides the study's.
     """
 
     flash: str | None = None
@@ -51,6 +52,7 @@ class Limits:
     device: str | None = None
     kernels: str | None = None
     runtime: str = "tflm"
+    optimise: str | None = None
 
     def budget_and_target(
         self, budget: Budget | None = None, target: Target | None = None
@@ -71,11 +73,19 @@ class Limits:
             from autotiny.devices import load_device
 
             device = load_device(self.device)
-            target = device.to_target(self.runtime)
+            form = target.optimise
+            target = dataclasses.replace(device.to_target(self.runtime), optimise=form)
             limits |= {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
         if self.kernels is not None:
             kernels = checked_kernels(self.kernels, target.core)
             target = dataclasses.replace(target, kernels=kernels)
+        if self.optimise is not None:
+            if self.runtime != "c":
+                raise InputError(
+                    "--optimise is for compiled C: the runtime must be c (search --runtime c); it "
+                    f"is {self.runtime}."
+                )
+            target = dataclasses.replace(target, optimise=checked_optimise(self.optimise))
         if self.flash is not None:
             limits["flash_bytes"] = parse_size(self.flash, name="--flash")
         if self.ram is not None:

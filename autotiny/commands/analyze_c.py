@@ -6,8 +6,9 @@ from autotiny.commands._options import Limits, checked_format, read_model_file
 from autotiny.errors import InputError, NothingFitsError
 from autotiny.report.console import console
 from autotiny.report.steps import steps_table, steps_text
-from autotiny.report.tables import cost_line, footprint_table, lacking
+from autotiny.report.tables import basis_of, cost_line, footprint_table, lacking
 from autotiny.runtimes import get_runtime
+from autotiny.runtimes._base import Footprint
 
 
 def analyze_steps(path: Path, limits: Limits, plot: Path | None, output: str) -> int:
@@ -31,8 +32,15 @@ def analyze_steps(path: Path, limits: Limits, plot: Path | None, output: str) ->
         say(footprint_table(footprint, budget))
         if costs := cost_line(footprint):
             say(f"  {costs}")
-        say(steps_table(steps))
-        say(f"{runtime.words.basis}; `autotiny compile` measures it")
+        say(steps_table(steps, footprint))
+        say(f"{basis_of([footprint])}; {_next(footprint)}")
         if lacks:
             say(f"It does not fit: it lacks {lacks}.", style="bold red")
     return NothingFitsError.exit_code if lacks else 0
+
+
+def _next(footprint: Footprint) -> str:
+    """Return what tells more of a core: nothing here compiles for one that is estimated."""
+    if footprint.origins["runtime_bytes"] == "estimated":
+        return "`autotiny compile` writes it, for a compiler of yours to measure"
+    return "`autotiny compile` measures it"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from autotiny.commands._options import Limits
-from autotiny.errors import InputError, NothingFitsError, UnsupportedModelError
+from autotiny.errors import InputError, NothingFitsError
 from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
 from autotiny.report.outcome import outcome_parts
@@ -35,8 +35,14 @@ def export_trial(
     Returns:
         The exit code: 0, or that of a model which does not fit where it is to run.
     """
-    from autotiny.export import BundleRequest, checked_ecosystem, ecosystem_target, export_bundle
-    from autotiny.export.engine import compiled, measured
+    from autotiny.export import (
+        BundleRequest,
+        Chosen,
+        checked_ecosystem,
+        ecosystem_target,
+        export_bundle,
+    )
+    from autotiny.export.engine import beside, compiled, measured
 
     if (number is None) == (how is None):
         raise InputError("An export takes one of --trial and --pick; give exactly one.")
@@ -63,23 +69,18 @@ def export_trial(
     firmware_runtime, extra = search.runtime, dict[str, str]()
     told: tuple[str, ...] = ()
     facts: Mapping[str, Any] = {}
-    beside, built_for = footprint, target
+    own, built_for, chosen, code = footprint, target, None, ""
     if config.runtime == "c":
         engine = compiled(model, name, target)
-        firmware_runtime = get_runtime("tflm")
-        told = tuple(f"engine/ {sentence}" for sentence in engine.sentences)
+        other = beside(model, ecosystem, target)
         footprint = measured(footprint, engine, target)
-        try:
-            packed = firmware_runtime.pack(model, target)
-            beside = firmware_runtime.footprint(packed.image, target)
-        except UnsupportedModelError:
-            told += (f"TFLM does not run on {target.name}: the project beside engine/ is generic",)
-            built_for = ecosystem_target(ecosystem, Target())
-            packed = firmware_runtime.pack(model, built_for)
-            beside = firmware_runtime.footprint(packed.image, built_for)
-        image, encodings = packed.image, packed.encodings
-        facts = engine.facts
+        told = (*(f"engine/ {sentence}" for sentence in engine.sentences), *other.told)
+        told += footprint.caveats
+        firmware_runtime, built_for, own = get_runtime("tflm"), other.target, other.footprint
+        image, encodings = other.packed.image, other.packed.encodings
+        facts, chosen = engine.facts, Chosen(footprint, target)
         extra = {f"engine/{path}": text for path, text in engine.files.items()}
+        code = f"engine/src/{engine.source.name}.c"
     manifest = export_bundle(
         BundleRequest(
             project=name,
@@ -87,7 +88,7 @@ def export_trial(
             image=image,
             target=built_for,
             runtime=firmware_runtime,
-            footprint=beside,
+            footprint=own,
             class_names=task.class_names,
             test_x=task.test.x,
             test_y=task.test.y,
@@ -102,6 +103,7 @@ def export_trial(
             ecosystem=firmware,
             extra=extra,
             engine=facts,
+            chosen=chosen,
         ),
         out,
         force=force,
@@ -109,8 +111,12 @@ def export_trial(
     say = console().print
     say(f"Trial {record.number} of {name}, written to {out}/", style="bold")
     if target != config.device:
-        title = firmware_runtime.firmware(built_for, ()).title
-        _say_other_target(title, target, config.device, encodings != searched_for)
+        if config.runtime == "c":
+            what = f"{search.runtime.words.title} on {target.name} ({target.core})"
+        else:
+            title = firmware_runtime.firmware(built_for, ()).title
+            what = f"{title} on {target.name} ({target.core}, {target.kernels} kernels)"
+        _say_other_target(what, config.device, record.encodings != searched_for)
     say(footprint_table(footprint, budget))
     lacks = lacking(budget, footprint)
     if lacks:
@@ -136,6 +142,10 @@ def export_trial(
         f"{agreement.equal_outputs:.1%} of outputs"
         + (f", top-1 {agreement.top1:.1%}" if task.goal.kind.name == "classification" else "")
     )
+    if code:
+        say(f"Next, compile {out}/{code} into your firmware; {out}/engine/README.md says how")
+    else:
+        say(f"Next, build it for your board; {out}/README.md says how")
     return NothingFitsError.exit_code if lacks else 0
 
 
@@ -148,9 +158,9 @@ def _threshold(search: Search, model: bytes, image: bytes) -> float | None:
     return kind.threshold(outputs, validation.x, validation.y)
 
 
-def _say_other_target(title: str, target: Target, searched: Target, repacked: bool) -> None:
+def _say_other_target(what: str, searched: Target, repacked: bool) -> None:
     stored = "weights stored as it can read them, " if repacked else ""
     console().print(
-        f"  For {title} on {target.name} ({target.core}, {target.kernels} kernels); the study "
-        f"searched for {searched.name}: {stored}same outputs; the sizes below are its."
+        f"  For {what}; the study searched for {searched.name}: {stored}same outputs; the sizes "
+        "below are its."
     )

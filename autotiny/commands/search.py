@@ -7,12 +7,14 @@ from typing import Any
 
 from autotiny.devices import device_names, load_device
 from autotiny.errors import NothingFitsError, SearchInterruptedError
+from autotiny.report.closest import print_closest
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
-from autotiny.report.tables import front_table, print_closest
+from autotiny.report.tables import front_table
 from autotiny.runtimes import get_runtime
-from autotiny.study.config import StudyConfig, resolve_config
+from autotiny.study.config import StudyConfig
 from autotiny.study.front import TrialRecord, pick
+from autotiny.study.resolving import resolve_config
 from autotiny.study.search import Search
 from autotiny.tasks import Task
 from autotiny.units import format_bytes, format_seconds
@@ -60,7 +62,10 @@ def announce(search: Search, total: int, done: int) -> None:
     if config.latency_s is not None:
         limits.append(f"latency {format_seconds(config.latency_s)}")
     shape = "x".join(str(n) for n in task.input_shape)
-    how = "compiled C" if config.runtime == "c" else f"{config.device.kernels} kernels"
+    how = f"{config.device.kernels} kernels"
+    if config.runtime == "c":
+        form = config.device.optimise
+        how = "compiled C" if form == "size" else f"compiled C, --optimise {form}"
     target = f"{config.device.name} ({how})"
     console().print(
         f"Study {config.study}: {config.data} ({len(task.train)} / {len(task.validation)} / "

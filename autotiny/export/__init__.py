@@ -5,6 +5,7 @@ from autotiny.export._manifest import Agreement, Manifest
 from autotiny.export._proof import ProofError
 from autotiny.export._request import (
     BundleRequest,
+    Chosen,
     Ecosystem,
     checked_ecosystem,
     ecosystem_target,
@@ -16,6 +17,7 @@ from autotiny.export.folder import check_replaceable
 __all__ = [
     "Agreement",
     "BundleRequest",
+    "Chosen",
     "Ecosystem",
     "Manifest",
     "ProofError",

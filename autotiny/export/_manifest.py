@@ -64,7 +64,10 @@ class Manifest:
         names: Of classes, labels or values.
         threshold: What decides, where something is decided by one.
         target: The target's fields.
-        footprint: The footprint's fields and its totals, in bytes.
+        footprint: The footprint's fields and its totals, in bytes, of the firmware's own runtime.
+        runtime: Name of the runtime that was chosen.
+        footprints: The same as ``footprint`` by the name of each runtime that the bundle has code
+            for, with the name of the target.
         engine: What is known of the same model as C code; empty if it is not in the bundle.
         encodings: Weight tensor to encoding.
         operators: Operators that the firmware registers.
@@ -90,6 +93,8 @@ class Manifest:
     threshold: float | None
     target: Mapping[str, Any]
     footprint: Mapping[str, Any]
+    runtime: str
+    footprints: Mapping[str, Mapping[str, Any]]
     engine: Mapping[str, Any]
     encodings: Mapping[str, str]
     operators: tuple[str, ...]

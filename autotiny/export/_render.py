@@ -23,6 +23,7 @@ from autotiny.export._manifest import package_versions
 from autotiny.export._meaning import meaning_of, value_unit
 from autotiny.export._request import BundleRequest
 from autotiny.resources import resource_dir
+from autotiny.runtimes import get_runtime
 
 
 def sources_dir(request: BundleRequest) -> PurePosixPath:
@@ -96,6 +97,8 @@ def _values(request: BundleRequest, interface: Interface, golden: GoldenVectors)
         "target": request.target,
         "footprint": request.footprint,
         "engine": request.engine,
+        "chosen": request.chosen,
+        "words": get_runtime(request.footprints[0][0].runtime).words,
         "class_names": request.class_names,
         "meaning": meaning.template,
         "noun": meaning.noun,

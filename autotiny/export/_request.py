@@ -19,6 +19,19 @@ Ecosystem = Literal["generic", "arduino"]
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """What a study chose where that is not the runtime that the bundle's own firmware links.
+
+    Attributes:
+        footprint: Of the model there.
+        target: What it is for.
+    """
+
+    footprint: Footprint
+    target: Target
+
+
+@dataclass(frozen=True)
 class BundleRequest:
     """Everything that goes into a bundle.
 
@@ -43,6 +56,7 @@ class BundleRequest:
         trial: Number of the trial, likewise.
         extra: Further files, path to contents.
         engine: What is known of the same model as C code, which is among them; empty if it is not.
+        chosen: What the study chose, if that is not ``runtime``.
     """
 
     project: str
@@ -65,6 +79,13 @@ class BundleRequest:
     trial: int | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     engine: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Chosen | None = None
+
+    @property
+    def footprints(self) -> tuple[tuple[Footprint, Target], ...]:
+        """Footprints by target, that of the runtime which was chosen first."""
+        own = ((self.footprint, self.target),)
+        return own if self.chosen is None else ((self.chosen.footprint, self.chosen.target), *own)
 
     @property
     def name(self) -> str:

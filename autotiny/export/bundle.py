@@ -17,6 +17,7 @@ from autotiny.export._proof import compare_with_litert, prove
 from autotiny.export._render import render, sources_dir
 from autotiny.export._request import BundleRequest, check
 from autotiny.export.folder import MANIFEST, check_replaceable, new_folder, write_files
+from autotiny.runtimes._base import Footprint
 from autotiny.tasks._base import Split
 
 
@@ -81,8 +82,6 @@ def _manifest(
     agreement, outputs = compare_with_litert(request, interface)
     real = interface.output.dequantise(outputs)
     scores, facts = _judged(request, interface, real)
-    footprint = request.footprint
-    totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     return Manifest(
         project=request.project,
@@ -99,7 +98,12 @@ def _manifest(
         names=request.class_names,
         threshold=meaning_of(request, interface).threshold,
         target=plain(request.target),
-        footprint=plain(footprint) | totals,
+        footprint=_with_totals(request.footprint),
+        runtime=request.footprints[0][0].runtime,
+        footprints={
+            footprint.runtime: _with_totals(footprint) | {"target": target.name}
+            for footprint, target in request.footprints
+        },
         engine=dict(request.engine),
         encodings=dict(request.encodings),
         operators=interface.operators,
@@ -109,6 +113,11 @@ def _manifest(
         files={path.relative_to(folder).as_posix(): _sha256(path) for path in written},
         versions=package_versions(),
     )
+
+
+def _with_totals(footprint: Footprint) -> dict[str, Any]:
+    totals = {"flash_bytes": footprint.flash_bytes, "ram_bytes": footprint.ram_bytes}
+    return {**plain(footprint), **totals}
 
 
 def _sha256(path: Path) -> str:

@@ -23,13 +23,23 @@ def check_replaceable(out: Path, force: bool) -> None:
         return
     if not out.is_dir():
         raise InputError(f"The output must be a folder; {out} is a file.")
-    if not force:
-        raise InputError(f"The output folder must not exist yet; {out} does (--force replaces it).")
-    if not any(out.iterdir()):
+    if _is_empty(out):
         return
+    if not force:
+        raise InputError(
+            f"The output folder must be new or empty; {out} has files (--force replaces a bundle)."
+        )
     manifest = out / MANIFEST
     if not manifest.is_file() or not is_bundle_manifest(manifest.read_text("utf-8", "replace")):
         raise InputError(f"Only a bundle or an empty folder is replaced; {out} is neither.")
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"The output folder must be readable; {folder}: {reason}.") from error
 
 
 @contextlib.contextmanager

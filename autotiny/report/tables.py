@@ -8,12 +8,11 @@ from rich.console import JustifyMethod
 
 from autotiny.budget.limits import LIMIT_NAMES, Budget, limit_amount
 from autotiny.hyperparameters import RULES
-from autotiny.report.console import console
 from autotiny.report.grid import Grid
 from autotiny.report.plain import rows_text
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Footprint
-from autotiny.study.front import TrialRecord, closest, pick
+from autotiny.study.front import TrialRecord, pick
 from autotiny.tasks.metrics import Metric
 from autotiny.units import format_seconds
 
@@ -168,7 +167,7 @@ def _legend(records: Sequence[TrialRecord]) -> str:
     scored = any(record.device_score is not None for record in records)
     where = "in the target's runtime" if scored else "in LiteRT"
     score = records[0].metric.name if records else "score"
-    basis = get_runtime(records[0].footprint.runtime if records else "tflm").words.basis
+    basis = basis_of([record.footprint for record in records])
     text = f"{score}: measured on validation data {where}; sizes in bytes; {basis}"
     if all(record.footprint.latency_s is None for record in records):
         return "\n".join([text, *_caveats(records)])
@@ -178,6 +177,21 @@ def _legend(records: Sequence[TrialRecord]) -> str:
         "cycles per instruction"
     )
     return "\n".join([text, *_caveats(records)])
+
+
+def basis_of(footprints: Sequence[Footprint]) -> str:
+    """Return where sizes come from, and which of them are another core's."""
+    words = get_runtime(footprints[0].runtime if footprints else "tflm").words
+    origins = [footprint.origins for footprint in footprints if not footprint.caveats]
+    borrowed = {"runtime_bytes": words.code, "overhead_ram_bytes": words.overhead}
+    told = [
+        name
+        for figure, name in borrowed.items()
+        if any(origin.get(figure) == "estimated" for origin in origins)
+    ]
+    if not told:
+        return words.basis
+    return f"{words.basis}; {' and '.join(told)}: estimated from another core, not measured on this"
 
 
 def _error(records: Sequence[TrialRecord]) -> str:
@@ -207,45 +221,14 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
-def closest_table(rows: Sequence[tuple[TrialRecord, Mapping[str, float]]]) -> Grid:
-    """Return the trials that miss a budget by least, and what each lacks."""
-    table = Grid()
-    for title in ("trial", "flash", "RAM"):
-        table.add_column(title, justify="right")
-    table.add_column("lacks", folds=True)
-    for record, lacks in rows:
-        footprint = record.footprint
-        told = _lacks(lacks)
-        table.add_row(
-            str(record.number), f"{footprint.flash_bytes:,}", f"{footprint.ram_bytes:,}", told
-        )
-    return table
-
-
-def print_closest(records: Sequence[TrialRecord], budget: Budget) -> None:
-    """Say that nothing fits, by how much, and what to try."""
-    say = console().print
-    if not records:
-        say("No trial has finished yet.")
-        return
-    if rows := closest(records, budget):
-        say("Nothing fits the budget. The closest trials:")
-        say(closest_table(rows))
-        say("Give more room, or search a smaller base model (`base:` in the search space).")
-        return
-    say(
-        "Nothing that fits this budget was trained: these trials were over the budget of the study "
-        "itself. Search again with the larger one."
-    )
-
-
 def lacking(budget: Budget, footprint: Footprint) -> str:
     """Return by how much each limit is overspent, in words; empty if none is."""
     over = {name: value for name, value in budget.excess(footprint).items() if value > 0}
-    return _lacks(over)
+    return lacks_text(over)
 
 
-def _lacks(over: Mapping[str, float]) -> str:
+def lacks_text(over: Mapping[str, float]) -> str:
+    """Return amounts by the names of their limits, in words."""
     return ", ".join(_lack(name, value) for name, value in over.items())
 
 

@@ -164,6 +164,22 @@ def checked_kernels(kernels: str, core: str, *, name: str = "--kernels") -> Kern
     return cast(KernelSet, kernels)
 
 
+def checked_optimise(optimise: str, *, name: str = "--optimise") -> Optimise:
+    """Return what compiled C is made for.
+
+    Args:
+        optimise: What was asked for.
+        name: Where it was asked for, named in the error.
+
+    Raises:
+        InputError: If there is no such form.
+    """
+    if optimise not in get_args(Optimise):
+        allowed = ", ".join(get_args(Optimise))
+        raise InputError(f"{name} must be one of {allowed}; got {optimise!r}.")
+    return cast(Optimise, optimise)
+
+
 def latency_s(instructions: int | None, target: Target) -> float | None:
     """Return predicted seconds for a number of instructions; None without a clock or a number.
 

@@ -154,7 +154,8 @@ def _stored(model: bytes, image: bytes, target: Target, runtime: str) -> dict[st
     if runtime == "c":
         from autotiny.runtimes.c.layers import steps_of
 
-        return {step.label: step.constant_bytes for step in steps_of(model, target.core)}
+        every = steps_of(model, target.core).steps
+        return {step.label: step.constant_bytes for step in every}
     parsed, found = read_model(model), {}
     stored = get_runtime(runtime).analyze(image, target).layers
     # The image has no names, but the same operators in the same order, decoders between them.

@@ -10,7 +10,8 @@ from typing import Any
 
 from autotiny.errors import InputError
 from autotiny.hyperparameters import RULES, Value
-from autotiny.study.config import StudyConfig, apply_assignments, expanded
+from autotiny.study.config import StudyConfig
+from autotiny.study.resolving import apply_assignments, expanded
 from autotiny.study.sampling import suggest
 from autotiny.study.space import Choices, Range, SearchSpace
 from autotiny.study.space_files import parse_space, read_space

@@ -279,9 +279,9 @@ def test_output_folder(study, refused, cli):
     assert "must be writable" in refused(*command, "file/fw")
     assert "is a file" in refused(*command, "file")
     out.mkdir()
-    assert "must not exist yet" in refused(*command, out)
-    assert "must not exist yet" in refused(*command, study)
     (out / "notes").write_text("mine")
+    assert "must be new or empty" in refused(*command, out)
+    assert "must be new or empty" in refused(*command, study)
     assert "neither" in refused(*command, out, "--force")
     assert [path.name for path in out.iterdir()] == ["notes"]
 
@@ -318,3 +318,13 @@ def test_a_data_module_that_exits(no_trace, refused, where):
 def test_features_that_never_differ(no_trace, refused):
     np.savez("same.npz", x=np.ones((60, 5), np.float32), y=Y)
     assert "Features must differ between samples" in refused("search", "--data", "same.npz")
+
+
+def test_a_function_that_imports_tensorflow_adds_no_log_lines(folder, finish):
+    lines = "import sys\nimport tensorflow\nprint('mine', file=sys.stderr)\n"
+    (folder / "own.py").write_text(lines + "def load(seed=0):\n    return missing\n")
+    code, out, err = finish("search", "--data", "own:load", cwd=folder)
+    assert (code, out) == (2, "")
+    mine, sentence = err.splitlines()
+    assert mine == "mine"
+    assert sentence.startswith("autotiny: own:load: the function must return a task; got NameError")

@@ -124,7 +124,7 @@ def test_bad_input(data, refused):
         assert sentence in refused("compress", *arguments, "--out", "fw")
     (data / "fw").mkdir()
     (data / "fw" / "mine").touch()
-    assert "must not exist yet" in refused(
+    assert "must be new or empty" in refused(
         "compress", "m.tflite", "--data", "data.npz", "--out", "fw"
     )
 

@@ -23,7 +23,17 @@ def test_a_sketch_is_held_against_the_budget_again(small, cli):
     assert f"Over the budget there: it lacks {over:,} B" in " ".join(out.split())
     target = manifest["target"]
     assert (target["tflm_version"], target["kernels"]) == ("arduino-2.4.0-ALPHA", "cmsis-nn")
-    assert cli("export", "small", "--trial", 0, "--out", "plain")[1].count("Over the") == 0
+    code, out, _ = cli("export", "small", "--trial", 0, "--out", "plain")
+    assert out.count("Over the") == 0
+    assert out.endswith("Next, build it for your board; plain/README.md says how\n")
+    manifest = json.loads((small / "plain" / "manifest.json").read_text())
+    assert manifest["runtime"] == "tflm"
+    assert manifest["footprints"]["tflm"]["flash_bytes"] == manifest["footprint"]["flash_bytes"]
+
+
+def test_what_is_for_compiled_c_is_refused_of_others(small, refused):
+    options = ("--trial", 0, "--out", "fw", "--optimise", "speed")
+    assert "--optimise is for compiled C" in refused("export", "small", *options)
 
 
 def test_a_sketch_for_another_board_is_refused_with_what_serves_it(small, cli, refused, tiny):

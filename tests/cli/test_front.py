@@ -102,7 +102,7 @@ def test_table_is_neither_coloured_nor_cut_when_piped(study, cli):
 def test_table_when_nothing_fits(study, cli):
     code, out, err = cli("front", "tiny", "--flash", "1KB", "--ram", "1KB")
     assert (code, err) == (3, "")
-    assert "Nothing fits the budget. The closest trials:" in out
+    assert "Nothing fits this budget: " in out
     assert len(re.findall(r"of flash, .* of RAM", out)) == 5
 
 

@@ -9,7 +9,7 @@ from autotiny.errors import InputError
 from autotiny.networks.precision import LayerPrecision
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
-from autotiny.study.config import resolve_config
+from autotiny.study.resolving import resolve_config
 from autotiny.study.sampling import suggest
 from autotiny.study.space import SearchSpace
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotiny.compression.clustering import plan_levels, snap_clustered
+from autotiny.compression.sparsity import magnitude_mask
 from autotiny.compression.width import cut
 from autotiny.evaluation import io_quantisation
 from autotiny.lowering import activation_ranges, lower, stand_in
@@ -60,6 +61,35 @@ def test_any_cut_network_packs_to_the_same_bits_within_its_bound(
     least, most = (RUNTIME.footprint(p.image, target) for p in (real, bound))
     assert least.flash_bytes <= most.flash_bytes + SLACK_BYTES
     assert least.ram_bytes <= most.ram_bytes
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    networks(min_channels=2, max_layers=5), st.floats(0.3, 1), st.sampled_from(PRECISIONS),
+    st.integers(0, 9), st.sampled_from([0, 0.5, 0.8]), st.sampled_from(["cortex-m4", "avr"]),
+    st.sampled_from(["size", "speed"]),
+)  # fmt: skip
+def test_any_network_takes_no_more_as_c_than_its_bound(
+    network, width, precision, place, sparsity, core, optimise
+):
+    runtime, target = get_runtime("c"), Target(core=core, optimise=optimise)
+    student, weights = fold_batch_norm(*cut(network, random_weights(network), width))
+    zeros = {}
+    for name in [f"{layer.name}/kernel" for layer in student.weight_layers]:
+        if sparsity and weights[name].size >= 20:
+            weights[name] = weights[name] * magnitude_mask(weights[name], sparsity)
+            zeros[name] = int((weights[name] == 0).sum())
+    layer = student.weight_layers[place % len(student.weight_layers)].name
+    allowed = runtime.precision_costs(student, target).options[layer]
+    plan = {layer: precision} if precision in allowed else {}
+    ranges = activation_ranges(student, weights, random_samples(student, 16))
+    weights = snap_clustered(weights, plan_levels(student, weights, plan, seed=0))
+    stood, limits = stand_in(student, plan, ranges[INPUT], zeros)
+    stood = snap_clustered(stood, plan_levels(student, stood, plan, seed=0))
+    real = runtime.footprint(lower(student, weights, plan, ranges), target)
+    bound = runtime.footprint(lower(student, stood, plan, limits), target, any_values=True)
+    assert real.flash_bytes <= bound.flash_bytes
+    assert real.ram_bytes <= bound.ram_bytes
 
 
 @settings(max_examples=4, deadline=None)

@@ -14,9 +14,10 @@ from autotiny.commands.devices import _table as devices_table
 from autotiny.compression.sensitivity import Sensitivity
 from autotiny.devices import device_names, load_device
 from autotiny.networks.precision import LayerPrecision
+from autotiny.report.closest import closest_table
 from autotiny.report.grid import Grid
 from autotiny.report.sensitivity import sensitivity_table
-from autotiny.report.tables import closest_table, footprint_table, front_table
+from autotiny.report.tables import footprint_table, front_table
 
 NUMBER = re.compile(r"[+-]?\d[\d,.]*\d|\d")
 

@@ -9,15 +9,14 @@ from helpers_records import record
 from rich.console import Console
 
 from autotiny.budget.limits import Budget
+from autotiny.report.closest import closest_table, print_closest
 from autotiny.report.tables import (
-    closest_table,
     compression,
     cost_line,
     footprint_table,
     front_row_keys,
     front_table,
     front_text,
-    print_closest,
 )
 from autotiny.tasks.metrics import METRICS
 

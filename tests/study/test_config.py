@@ -7,7 +7,8 @@ from autotiny.budget.limits import Budget
 from autotiny.devices import load_device
 from autotiny.errors import InputError
 from autotiny.runtimes import Target
-from autotiny.study.config import load_config, resolve_config, save_config
+from autotiny.study.config import load_config, save_config
+from autotiny.study.resolving import resolve_config
 from autotiny.study.space import Choices, Range
 
 
@@ -60,6 +61,13 @@ def test_a_device_that_is_typed_outranks_what_the_file_says_of_one(tmp_path):
     assert config.budget == Budget(device.flash_bytes, 7 * 1024)
     assert config.device == device.to_target()
     assert config.app_ram_bytes == 1024
+
+
+def test_a_device_that_is_typed_leaves_the_form_of_the_code(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("runtime: c\noptimise: speed\n")
+    assert resolve(config_file=path, device="nrf52840").device.optimise == "speed"
+    assert resolve(config_file=path, optimise="balanced").device.optimise == "balanced"
 
 
 def test_sizes_outrank_the_device_beside_them(tmp_path):

@@ -4,9 +4,9 @@ import pytest
 from optuna.trial import TrialState
 
 from autotiny.errors import DivergedError
-from autotiny.study.config import resolve_config
 from autotiny.study.front import objective_value
 from autotiny.study.interrupted import close_interrupted
+from autotiny.study.resolving import resolve_config
 from autotiny.study.samplers import draw_of
 from autotiny.study.sampling import anchor_parameters
 from autotiny.study.search import Search

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from autotiny.errors import AutotinyError, InputError
-from autotiny.study.config import load_config, resolve_config
+from autotiny.study.config import load_config
+from autotiny.study.resolving import resolve_config
 from autotiny.study.search import Search
 from autotiny.study.storage import StudyFolder, studies_dir, study_names
 

@@ -72,7 +72,7 @@ def encode_weights(
     for choices in every:
         if len(choices) > 1:
             both = [chosen | choice for choice in choices]
-            chosen = min(both, key=lambda choice: _flash_bytes(_with(program, choice), core))
+            chosen = min(both, key=lambda choice: _flash_bytes(program, choice, core))
     for place, name in (wanted or {}).items():
         if place not in options:
             raise InputError(f"Step {place} has no weights to store as {name}.")
@@ -137,7 +137,8 @@ def _choices(options: Mapping[int, Mapping[str, Encoded]]) -> list[Choice]:
     ranked = _of_functions(options, [name for name in names if name != _SLOW])
     if _SLOW in names:
         most = (1 - _WORTH) * ranked[0][0] if ranked else float("inf")
-        ranked = [found for found in _of_functions(options, names) if found[0] <= most] or ranked
+        slow = [found for found in _of_functions(options, names) if found[0] <= most]
+        ranked = [*slow, *ranked[:1]] if slow else ranked
     return [choice for size, choice in ranked if size <= ranked[0][0] + _CLOSE]
 
 
@@ -159,9 +160,11 @@ def _of_functions(
     return sorted(every.values(), key=lambda found: found[0])
 
 
-def _flash_bytes(program: Program, core: str) -> int:
-    groups = groups_of(program)
-    return constant_bytes(groups) + predict_costs(groups, core).code_bytes
+def _flash_bytes(program: Program, choice: Choice, core: str) -> int:
+    """Return about what a choice takes; code that decodes is never less than code that does not."""
+    groups = groups_of(_with(program, choice))
+    code, least = (predict_costs(found, core).code_bytes for found in (groups, groups_of(program)))
+    return constant_bytes(groups) + max(code, least)
 
 
 def _with(program: Program, choice: Choice) -> Program:

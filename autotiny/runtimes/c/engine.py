@@ -1,8 +1,6 @@
 """From a .tflite file to proved C code with its figures."""
 
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +9,12 @@ from numpy.typing import NDArray
 
 from autotiny.errors import AutotinyError, InputError, UnsupportedModelError
 from autotiny.runtimes._base import Optimise
-from autotiny.runtimes.c.codegen import Source, Stack, generate, with_stack
-from autotiny.runtimes.c.costs.predict import predict_costs
+from autotiny.runtimes.c.codegen import Source, generate, with_stack
 from autotiny.runtimes.c.encoding import encode_weights, encodings_of
+from autotiny.runtimes.c.figures import origins_of, predicted, sentences, stack_of
 from autotiny.runtimes.c.groups import constant_bytes, groups_of, largest_array_bytes
 from autotiny.runtimes.c.host import host_compiler, run_on_host
 from autotiny.runtimes.c.measure.compiler import (
-    EXTRA,
     compile_for,
     compiler_is_installed,
     compiler_version,
@@ -25,51 +22,11 @@ from autotiny.runtimes.c.measure.compiler import (
 from autotiny.runtimes.c.measure.cores import CORES, Core, core_of
 from autotiny.runtimes.c.measure.emulator import emulate, emulator_is_installed
 from autotiny.runtimes.c.program import Program
-from autotiny.runtimes.c.project import Golden, project_files
+from autotiny.runtimes.c.project import Golden, Made, project_files
 from autotiny.runtimes.c.reading import read_program
 from autotiny.runtimes.tflm.interpreter import outputs
 
 _SAMPLES, _GOLDEN, _GOLDEN_BYTES = 64, 8, 16 * 1024
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
-_KEYWORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "main",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -87,20 +44,6 @@ class Engine:
     files: Mapping[str, str]
     facts: Mapping[str, Any]
     sentences: tuple[str, ...]
-
-
-def checked_name(name: str) -> str:
-    """Return the value of ``--name``.
-
-    Raises:
-        InputError: If it is no C identifier.
-    """
-    if _NAME.fullmatch(name) and name not in _KEYWORDS:
-        return name
-    raise InputError(
-        "--name must be a C identifier of letters, digits and underscores that begins with a "
-        f"letter, 41 at the most, and no keyword; got {name!r}."
-    )
 
 
 def checked_core(name: str) -> Core:
@@ -166,13 +109,14 @@ def build_engine(
                 "ram_bytes": source.plan.size + emulated.stack_bytes,
                 "instructions": emulated.instructions,
             }
-    facts["proved"] = proofs
-    told = _sentences(facts)
-    if (stack := _stack(facts, source)) is not None:
-        source = with_stack(source, stack)
+    facts |= {"proved": proofs, "origins": origins_of(facts), "errors": {}}
+    facts |= predicted(source, facts)
+    told = sentences(facts)
+    source = with_stack(source, stack_of(facts))
     count = max(1, min(_GOLDEN, _GOLDEN_BYTES // (inputs[0].size + wanted[0].size)))
     golden = Golden(inputs[:count], wanted[:count])
-    files = project_files(source, golden, figures=told, title=_plain(title))
+    made = Made(optimise, core.name)
+    files = project_files(source, golden, made, figures=told, title=_plain(title))
     return Engine(source, files, facts, told)
 
 
@@ -188,18 +132,6 @@ def _require_room(source: Source, core: Core) -> None:
             f"Constants for {core.name} must take {core.most_array_bytes:,} B each at the most; a "
             f"layer of this model has {largest:,} B. A smaller model, or another core, has room."
         )
-
-
-def _stack(facts: Mapping[str, Any], source: Source) -> Stack | None:
-    """Return the deepest stack as it is known: measured, or predicted of code that is small."""
-    core, size = facts["core"], facts["stack_bytes"]
-    if size is not None:
-        by = f"{facts['compiler']}, --optimise {facts['optimise']}"
-        return Stack(size, f"measured on a {core}, compiled by {by}")
-    if facts["optimise"] != "size":
-        return None
-    costs = predict_costs(groups_of(source.program), core)
-    return Stack(costs.stack_bytes, f"{costs.origin} for a {core}, --optimise size")
 
 
 def _samples(program: Program, seed: int) -> NDArray[np.int8]:
@@ -222,51 +154,6 @@ def _compare(got: NDArray[np.int8], wanted: NDArray[np.int8], where: str) -> Non
             f"The C code does not give TFLM's outputs on {where}: {differing} of {len(got)} differ."
             " Please report the model."
         )
-
-
-def _sentences(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the figures as a person reads them, each with its origin."""
-    core, made = facts["core"], f"--optimise {facts['optimise']}"
-    lines = []
-    if facts["flash_bytes"] is None:
-        lines.append(
-            f"flash: {facts['constant_bytes']:,} B of constants (exact) and code that is not "
-            f"measured here: pip install '{EXTRA}'"
-        )
-    else:
-        lines.append(
-            f"flash: {facts['flash_bytes']:,} B (measured: {facts['code_bytes']:,} B of code, "
-            f"{facts['constant_bytes']:,} B of constants; {core}, {made}, {facts['compiler']})"
-        )
-    if stored := _stored(facts["encodings"]):
-        lines.append(f"weights: {stored}")
-    if facts["ram_bytes"] is None:
-        lines.append(f"RAM: {facts['work_bytes']:,} B (exact) and a stack that is not measured")
-    else:
-        lines.append(
-            f"RAM: {facts['ram_bytes']:,} B (measured: {facts['work_bytes']:,} B of activations, "
-            f"{facts['stack_bytes']:,} B of stack)"
-        )
-    if facts["instructions"] is not None:
-        lines.append(
-            f"{facts['instructions']:,} instructions an inference (counted on an emulated {core}), "
-            f"{facts['macs']:,} multiply-accumulates"
-        )
-    if facts["proved"]:
-        lines.append(
-            "outputs are TensorFlow Lite Micro's, bit for bit: " + ", ".join(facts["proved"])
-        )
-    else:
-        lines.append("outputs were not compared: there is no C compiler here; run the self-test")
-    return tuple(lines)
-
-
-def _stored(encodings: Sequence[str]) -> str:
-    """Return how many layers have which encoding; empty if all are dense."""
-    counts = Counter(encodings)
-    if set(counts) <= {"int8"}:
-        return ""
-    return ", ".join(f"{name} in {count} of {len(encodings)}" for name, count in counts.items())
 
 
 def _plain(title: str) -> str:

@@ -208,11 +208,39 @@ def constant_bytes(groups: Sequence[Group]) -> int:
                     size = _aligned(size, width) + step.arrays[key].size * width
     for group in groups:
         if group.shared:
-            numbers = sum(_BYTES[t] for t in group.fields.values())
-            pointers = 4 * len(group.arrays)
-            each = _aligned(numbers + pointers, 4 if pointers else _widest(group))
-            size = _aligned(size, 4) + each * len(group.steps)
+            size = _aligned(size, 4) + _structure_bytes(group) * len(group.steps)
     return size
+
+
+def own_constant_bytes(groups: Sequence[Group]) -> dict[int, int]:
+    """Return the bytes of the constants that no other step uses, by the places of the steps.
+
+    What is missing of all are arrays that several steps use, and gaps for alignment.
+    """
+    users: dict[tuple[str, bytes], set[int]] = {}
+    sizes: dict[tuple[str, bytes], int] = {}
+    for group in groups:
+        for place, step in group.steps:
+            for key, ctype in group.arrays.items():
+                name = (ctype, step.arrays[key].astype(np.int64).tobytes())
+                users.setdefault(name, set()).add(place)
+                sizes[name] = step.arrays[key].size * _BYTES[ctype]
+    own = {
+        place: _structure_bytes(group) if group.shared else 0
+        for group in groups
+        for place, _ in group.steps
+    }
+    for name, places in users.items():
+        if len(places) == 1:
+            own[next(iter(places))] += sizes[name]
+    return own
+
+
+def _structure_bytes(group: Group) -> int:
+    """Return the bytes of the structure that a function is given for each step."""
+    numbers = sum(_BYTES[t] for t in group.fields.values())
+    pointers = 4 * len(group.arrays)
+    return _aligned(numbers + pointers, 4 if pointers else _widest(group))
 
 
 def _aligned(size: int, width: int) -> int:

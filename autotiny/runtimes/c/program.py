@@ -27,6 +27,7 @@ class Step:
         scratch: Bytes that it needs for itself while it runs.
         in_place: The output may lie exactly where the first input lies, and nowhere else over it.
         label: Name of its weights in the model, if it has any.
+        operator: Name of the model's operator that it does, or is a part of.
         variant: Form of the kernel that does it: of each form a function is written.
         own: It is worth a function with all its numbers written in, which steps that differ in
             arrays alone may share.
@@ -47,6 +48,7 @@ class Step:
     scratch: int = 0
     in_place: bool = False
     label: str = ""
+    operator: str = ""
     own: bool = False
     cold: bool = False
     widths: tuple[int, int] = (1, 1)

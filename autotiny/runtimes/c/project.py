@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autotiny.runtimes._base import Optimise
 from autotiny.runtimes.c.codegen import Source, environment
+from autotiny.runtimes.c.measure.compiler import STANDARD, flags_of
 
 
 @dataclass(frozen=True)
@@ -23,23 +25,40 @@ class Golden:
     outputs: NDArray[np.int8]
 
 
+@dataclass(frozen=True)
+class Made:
+    """How the code is meant to be compiled.
+
+    Attributes:
+        optimise: What it was generated for.
+        core: Name of the core that it is for.
+    """
+
+    optimise: Optimise
+    core: str
+
+
 def project_files(
-    source: Source, golden: Golden, *, figures: Sequence[str], title: str
+    source: Source, golden: Golden, made: Made, *, figures: Sequence[str], title: str
 ) -> Mapping[str, str]:
     """Return path to contents of every file.
 
     Args:
         source: The code.
         golden: What its self-test compares.
+        made: How it is meant to be compiled.
         figures: Lines about what it takes, for people.
         title: What the model is.
     """
     templates = environment()
     values = {
         "name": source.name, "NAME": source.name.upper(), "title": title, "figures": figures,
+        "stack": f"{source.name.upper()}_STACK_BYTES" in source.header,
         "program": source.program, "plan": source.plan,
         "inputs": _rows(golden.inputs), "outputs": _rows(golden.outputs),
-        "count": len(golden.inputs), "library": _library_name(source.name),
+        "optimise": made.optimise, "avr": made.core == "avr", "standard": STANDARD,
+        "flags": flags_of(made.optimise), "count": len(golden.inputs),
+        "library": _library_name(source.name),
     }  # fmt: skip
     rendered = {
         path: templates.get_template(template).render(values)

@@ -1,5 +1,7 @@
 """From a .tflite file to the steps of its C code."""
 
+from dataclasses import replace
+
 from autotiny.errors import UnsupportedModelError
 from autotiny.runtimes.c.fixed_point import scale_and_zero_point
 from autotiny.runtimes.c.operators import OPERATORS, Context
@@ -18,7 +20,15 @@ def read_program(data: bytes) -> Program:
         UnsupportedModelError: If the runtime cannot run it: an operator, a type or a shape that it
             has not, named in the sentence.
     """
-    model = read_model(data)
+    return program_of(read_model(data))
+
+
+def program_of(model: Model) -> Program:
+    """Return the steps of a model that is read.
+
+    Raises:
+        UnsupportedModelError: As for :func:`read_program`.
+    """
     source, sink = _edges(model)
     unknown = [name for name in model.operator_names if name not in OPERATORS]
     if unknown:
@@ -28,7 +38,8 @@ def read_program(data: bytes) -> Program:
         )
     context, steps = Context(model, {source.index: source.index}), list[Step]()
     for operator in model.operators:
-        steps.extend(OPERATORS[operator.name](context, operator))
+        read = OPERATORS[operator.name](context, operator)
+        steps += [replace(step, operator=step.operator or operator.name) for step in read]
     if sink.index not in context.slots:
         raise UnsupportedModelError("A model's output must be computed from its input.")
     slots = context.slots

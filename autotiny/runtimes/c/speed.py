@@ -25,7 +25,7 @@ def for_speed(program: Program, *, own: bool) -> Program:
     """Return the program with every weighted sum in the fastest form that it has.
 
     Args:
-        program: With dense weights.
+        program: Steps whose weights are decoded keep their kernel; dense ones get another.
         own: A function of its own for every step that is much of the work; where a form has few
             steps, each has one anyway: without what others need it is smaller.
     """

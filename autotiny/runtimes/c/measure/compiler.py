@@ -18,10 +18,12 @@ from autotiny.runtimes.c.measure.cores import Core
 
 #: What is installed for measuring.
 EXTRA = "autotiny[measure]"
-_FLAGS = (
-    "-std=gnu99", "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
-    "-ffunction-sections", "-fdata-sections", "-g",
+STANDARD = "-std=gnu99"
+_CODE = (
+    "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+    "-ffunction-sections", "-fdata-sections",
 )  # fmt: skip
+_FLAGS = (STANDARD, *_CODE, "-g")
 _LINKED = (
     "-I.", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-o", "model.elf",
 )  # fmt: skip
@@ -64,8 +66,15 @@ class Linked:
         return self.code_bytes + self.constant_bytes
 
 
+def flags_of(optimise: Optimise) -> tuple[str, ...]:
+    """Return the flags that code is measured with, which gcc and clang take for every core."""
+    return (_LEVELS[optimise], *_CODE)
+
+
 def compiler_is_installed(core: Core) -> bool:
     """Whether what compiles for a core is there: the extra's packages, or avr-gcc."""
+    if not core.is_known:
+        return False
     if not core.target:
         return shutil.which("avr-gcc") is not None and _is_there("elftools")
     return _is_there("ziglang") and _is_there("elftools")

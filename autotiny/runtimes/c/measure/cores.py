@@ -17,6 +17,7 @@ class Core:
         model: Which of the emulator's models, by the name of its constant, or which board.
         origin: Address that its programs are linked at, where the board's memory is; 0 for any.
         most_array_bytes: How large an array of constants may be; None if that is no concern.
+        is_known: Whether something here compiles for it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Core:
     model: str = ""
     origin: int = 0
     most_array_bytes: int | None = None
+    is_known: bool = True
 
 
 _ARM = "thumb-freestanding-eabi"
@@ -56,3 +58,11 @@ def core_of(name: str) -> Core | None:
     """Return the core that a device's core is compiled as; None if no compiler is known."""
     lower = name.lower()
     return CORES.get(_ALSO.get(lower, lower))
+
+
+def any_core(name: str) -> Core:
+    """Return the core that a device's core is compiled as, or one that nothing here compiles for.
+
+    The code of a model is plain C: it compiles there all the same, with a compiler of the user's.
+    """
+    return core_of(name) or Core(name, "", "", None, is_known=False)

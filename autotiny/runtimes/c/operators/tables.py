@@ -44,6 +44,7 @@ def table(context: Context, operator: Operator) -> Sequence[Step]:
     else:
         source, slot, operators = island.source, island.slot, (*island.operators, operator)
     sink, output = context.result(operator)
+    told = "+".join(each.name for each in operators[1:-1])  # what lies between the conversions
     values = outputs_of_all_inputs(operators, source, sink)
     inputs = np.arange(-128, 128)
     low, high = int(values.min()), int(values.max())
@@ -52,9 +53,9 @@ def table(context: Context, operator: Operator) -> Sequence[Step]:
             context.slots[sink.index] = slot
             return []
         numbers = {"count": sink.elements, "low": low, "high": high}
-        return [Step("clamp", (slot,), output, numbers, margins=(0,))]
-    numbers = {"count": sink.elements}
-    return [Step("table", (slot,), output, numbers, {"table": values}, margins=(0,))]
+        return [Step("clamp", (slot,), output, numbers, margins=(0,), operator=told)]
+    numbers, arrays = {"count": sink.elements}, {"table": values}
+    return [Step("table", (slot,), output, numbers, arrays, margins=(0,), operator=told)]
 
 
 def _relu6(context: Context, operator: Operator) -> Sequence[Step]:
