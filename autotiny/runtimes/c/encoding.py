@@ -23,14 +23,7 @@ Choice = dict[int, tuple[str, Encoded]]
 #: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size. Choices that are so close by these
 #: are compared by what is predicted for the core itself.
 _CLOSE = 600
-FUNCTION_BYTES = {
-    "int8": 260,
-    "int4": 290,
-    "table": 320,
-    "pruned": 290,
-    "blocks": 320,
-    "huffman": 330,
-}
+FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290, "huffman": 330}
 
 #: The encoding that takes far more instructions, and the share of bytes that it must save.
 _SLOW, _WORTH = "huffman", 0.05
