@@ -1,4 +1,4 @@
-"""Four neighbours are zero together, so that a kernel skips four products at once."""
+"""Four neighbours are zero together: a mask needs a bit for four, and four products may be skipped."""
 
 from typing import Any
 
