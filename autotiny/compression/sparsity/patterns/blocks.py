@@ -1,4 +1,4 @@
-"""Four neighbours are zero together: a mask needs a bit for four, and four products may be skipped."""
+"""Four neighbours are zero together: a kernel may skip four products at once."""
 
 from typing import Any
 
