@@ -116,7 +116,10 @@ def cost_line(footprint: Footprint) -> str:
     """Return latency and energy per inference as far as they are known; empty if neither is."""
     known = [f"latency {_latency(footprint)}"] * (footprint.latency_s is not None)
     known += [f"energy {_energy(footprint)}"] * (footprint.energy_mj is not None)
-    return f"{', '.join(known)} per inference ({sureness(footprint)})" if known else ""
+    how = sureness(footprint)
+    if footprint.origins.get("instructions") == "measured":
+        how = "predicted: instructions are measured, cycles per instruction assumed"
+    return f"{', '.join(known)} per inference ({how})" if known else ""
 
 
 def sureness(footprint: Footprint) -> str:

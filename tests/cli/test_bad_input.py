@@ -104,7 +104,7 @@ def test_option(no_trace, refused, options, sentence):
         ("width={low: 0.1, high: 0.9, log: maybe}", "parameters.width.log must be a valid boolean"),
         ("epochs={low: 1, high: 9, step: 0.5}", "takes whole numbers"),
         ("epochs=1.5", "must be a whole number; got 1.5"),
-        ("pruning_schedule=foo", "must be one of constant, polynomial; got 'foo'"),
+        ("pruning_schedule=foo", "polynomial, one_shot, iterative; got 'foo'"),
         ("pruning_schedule={low: 0, high: 1}", "takes choices, not a range"),
         ("pruning_schedule={choices: []}", "parameters.pruning_schedule.choices"),
         ("sparsity={choices: [0.1, a]}", "must be a number; got 'a'"),

@@ -149,7 +149,7 @@ def test_a_core_without_an_emulator_is_measured_as_far_as_it_goes(model, cli, mo
     assert facts["origins"]["flash_bytes"] == "measured"
     assert facts["origins"]["stack_bytes"] == facts["origins"]["instructions"] == "predicted"
     assert "B of stack, predicted, not measured" in out
-    assert "(predicted, not counted within " in out
+    assert "%, not counted; cortex-m55), " in out
 
 
 def test_a_device_names_the_core_and_force_replaces(model, cli):

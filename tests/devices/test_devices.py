@@ -82,6 +82,8 @@ def test_target_has_the_device_s_values(name):
     device = load_device(name)
     target = device.to_target()
     for field in dataclasses.fields(Target):
+        if field.name == "optimise":  # what a study asks for, of any device
+            continue
         assert getattr(target, field.name) == getattr(device, field.name)
 
 

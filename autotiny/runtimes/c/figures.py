@@ -110,7 +110,7 @@ def _work(facts: Mapping[str, Any]) -> list[str]:
     if facts["origins"]["instructions"] != "measured":
         within = _within(facts, "instructions")
         origin = facts["origins"]["instructions"]
-        how = f"{origin}, not counted{within}; {_as_if(facts)}"
+        how = f"{origin}{within}, not counted; {_as_if(facts)}"
     return [f"{count:,} instructions an inference ({how}), {facts['macs']:,} multiply-accumulates"]
 
 
