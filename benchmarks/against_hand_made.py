@@ -132,7 +132,7 @@ def search_until(
     npz: Path, accuracy: float, size: int, trials: int
 ) -> tuple[float, int, float, int]:
     """Return seconds, trials, accuracy and bytes when the search first beats a model."""
-    from autotiny.study.config import resolve_config
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.progress import Progress
     from autotiny.study.search import Search
 

@@ -18,7 +18,7 @@ parameters: {depth: %s, epochs: 15}
 
 
 def main() -> None:
-    from autotiny.study.config import resolve_config
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.search import Search
 
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from typing import Any
 def front(name: str, options: dict[str, Any], assignments: tuple[str, ...]) -> list[Any]:
     """Return the front of a search, and print it."""
     from autotiny.report.tables import compression
-    from autotiny.study.config import resolve_config
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.search import Search
 
     started = time.perf_counter()

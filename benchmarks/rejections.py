@@ -15,7 +15,7 @@ from typing import Any
 
 def searched(options: dict[str, Any]) -> tuple[list[Any], float]:
     """Return the trials of a search, and its seconds after base model and sensitivity."""
-    from autotiny.study.config import resolve_config
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.search import Search
 
     search = Search.create(resolve_config(options, config_file=None, assignments=()))

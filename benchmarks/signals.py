@@ -38,7 +38,7 @@ def sine(path: str) -> None:
 
 def searched(data: str, space: str, name: str, *assignments: str):
     """Return a finished study."""
-    from autotiny.study.config import resolve_config
+    from autotiny.study.resolving import resolve_config
     from autotiny.study.search import Search
 
     options = {"data": data, "space": space, "study": name, "trials": TRIALS, "flash": "120KB"}
