@@ -64,8 +64,8 @@ class PeerNetwork:
     def step(
         self, kind: TaskKind, x: Any, y: Any, student: Any, share: Any, rate: Any, done: Any,
         temperature: float, cut_out: bool,
-    ) -> Any:  # fmt: skip
-        """Take a step towards targets and the student's outputs; return the outputs before it.
+    ) -> None:  # fmt: skip
+        """Take a step towards targets and the student's outputs.
 
         Args:
             kind: What outputs mean.
@@ -89,7 +89,6 @@ class PeerNetwork:
         gradient = tape.gradient(loss, parameters.vector)
         self._optimiser.apply(tf, parameters.vector, self._slots, gradient, rate, done)
         parameters.follow(statistics)
-        return tf.stop_gradient(outputs)
 
     def outputs(self, x: Any, cut_out: bool) -> Any:
         """Return what it says of a batch as it is."""

@@ -62,10 +62,12 @@ def encode_weights(
     chosen: Choice = {}
     for choices in every:
         chosen |= choices[0]
-    for choices in every:
-        if len(choices) > 1:
+    if any(len(choices) > 1 for choices in every):
+        # Code that decodes is never less than code that does not, whatever is predicted.
+        least = predict_costs(groups_of(program), core).code_bytes
+        for choices in every:
             both = [chosen | choice for choice in choices]
-            chosen = min(both, key=lambda choice: _flash_bytes(program, choice, core))
+            chosen = min(both, key=lambda choice: _flash_bytes(_with(program, choice), core, least))
     for place, name in (wanted or {}).items():
         if place not in options:
             raise InputError(f"Step {place} has no weights to store as {name}.")
@@ -153,11 +155,10 @@ def _of_functions(
     return sorted(every.values(), key=lambda found: found[0])
 
 
-def _flash_bytes(program: Program, choice: Choice, core: str) -> int:
-    """Return about what a choice takes; code that decodes is never less than code that does not."""
-    groups = groups_of(_with(program, choice))
-    code, least = (predict_costs(found, core).code_bytes for found in (groups, groups_of(program)))
-    return constant_bytes(groups) + max(code, least)
+def _flash_bytes(program: Program, core: str, least: int) -> int:
+    """Return about what a program takes, its code being ``least`` bytes at the least."""
+    groups = groups_of(program)
+    return constant_bytes(groups) + max(least, predict_costs(groups, core).code_bytes)
 
 
 def _with(program: Program, choice: Choice) -> Program:

@@ -119,7 +119,7 @@ class CRuntime:
         """
         program = stored_program(image, target.core, target.optimise, any_values=any_values)
         groups = groups_of(program)
-        costs = predict_costs(groups, target.core, target.optimise, any_values=any_values)
+        costs = predict_costs(groups, target.core, target.optimise)
         plan = plan_memory(program)
         stack = self.overhead_ram_bytes(target) if any_values else costs.stack_bytes
         more = _OTHER_VALUES if target.optimise == "size" else _OTHER_VALUES_FAST

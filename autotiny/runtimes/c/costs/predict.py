@@ -50,16 +50,13 @@ class Costs:
     origin: Origin
 
 
-def predict_costs(
-    groups: Sequence[Group], core: str, optimise: Optimise = "size", *, any_values: bool = False
-) -> Costs:
+def predict_costs(groups: Sequence[Group], core: str, optimise: Optimise = "size") -> Costs:
     """Return what the functions of a program take on a core.
 
     Args:
         groups: Its functions, in the form that is compiled.
         core: What it runs on.
         optimise: What it is compiled for: ``balanced`` and ``speed`` are one to the compiler.
-        any_values: Other values of the weights may be stored in other ways.
     """
     table, known = table_of(core, optimise)
     features = code_features(groups, fast=optimise != "size")
