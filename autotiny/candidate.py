@@ -131,6 +131,7 @@ class Candidate:
         width: Fraction of the base model's channels that stay.
         importance: What a channel is worth.
         width_scope: How channels are ranked; see ``width.Thinning``.
+        width_floor: Share of a layer's channels that ranking over layers leaves it; see there.
         width_multiple: Layers keep a multiple of so many channels.
         depth: Fraction of the base model's removable blocks that stay.
         sparsity: When how many weights become zero.
@@ -150,6 +151,7 @@ class Candidate:
     width: float
     importance: str
     width_scope: str
+    width_floor: float
     width_multiple: int
     depth: float
     sparsity: SparsitySchedule
@@ -173,6 +175,7 @@ class Candidate:
             width=float(p["width"]),
             importance=str(p["importance"]),
             width_scope=str(p["width_scope"]),
+            width_floor=float(p["width_floor"]),
             width_multiple=int(p["width_multiple"]),
             depth=float(p["depth"]),
             sparsity=SparsitySchedule(

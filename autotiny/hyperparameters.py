@@ -56,6 +56,9 @@ RULES: dict[str, ParameterRule] = {
     "width": ParameterRule("float", 1.0, 0.01, 1.0),
     "importance": ParameterRule("choice", "l1", choices=tuple(IMPORTANCES)),
     "width_scope": ParameterRule("choice", "layer", choices=SCOPES),
+    "width_floor": ParameterRule(
+        "float", 0.5, 0.0, 1.0, needs="width_scope", values=("bytes", "macs")
+    ),
     "width_multiple": ParameterRule("int", 1, 1, 16),
     "depth": ParameterRule("float", 1.0, 0.0, 1.0),
     "sparsity": ParameterRule("float", 0.0, 0.0, 0.99),

@@ -106,7 +106,11 @@ class Pipeline:
         network, weights = self._base.network, self._base.weights
         network, weights = shorten(network, weights, self._blocks, candidate.depth)
         thinning = Thinning(
-            candidate.importance, candidate.width_scope, candidate.width_multiple, self._protect
+            candidate.importance,
+            candidate.width_scope,
+            candidate.width_floor,
+            candidate.width_multiple,
+            self._protect,
         )
         network, weights = cut(
             network, weights, candidate.width, thinning, evidence=self._evidence, seed=self._seed

@@ -6,7 +6,11 @@ lowered to int8 (and fewer bits) and scored on validation data, as a trial of a 
 * criteria: each criterion of unstructured sparsity, spent over layers uniformly or by one ranking;
 * importances: each importance of channels, layer by layer or ranked together under one budget;
 * distillation: each kind against none, at three widths;
-* training: regularisers, schedules and what else is a named choice, against plain training.
+* rates: each optimiser at several learning rates;
+* training: what else is a named choice, against plain training;
+* quantisation: numbers rounded after training or known to it, at 8, 4 and 2 bits of all weights;
+* ranges: calibrations, scalings of weights and grids of scales, without training on them;
+* precision: bits by sensitivity, in as many bytes as the same bits everywhere take.
 
 Run: python benchmarks/methods.py [--task digits] [--seeds 5] [--epochs 20] [--what criteria …]
      [--store FILE.json]  (scores are kept there, and a run that was stopped goes on)
@@ -26,8 +30,17 @@ import numpy as np
 #: Task to the space that its base model is of, and what of it is made smaller to save time.
 TASKS = {
     "digits": ("cnn", {}),
-    "tones": ("ds_cnn", {"filters": 32, "blocks": 3}),
+    "tones": ("ds_cnn", {"filters": 24, "blocks": 3}),
 }
+#: Learning rate that settings share which name none: about the best of Adam in ``rates``.
+RATE = 0.01
+RATES = {
+    "adam": (0.003, 0.01, 0.03),
+    "sgd": (0.02, 0.05, 0.15, 0.4),
+    "rmsprop": (0.001, 0.003, 0.01),
+}
+#: Beside which a setting's tolerance is searched that makes it as small as these uniform bits.
+AS_SMALL_AS = "as small as bits"
 Setting = Mapping[str, Any]
 
 
@@ -36,6 +49,7 @@ def settings(what: str) -> Iterator[tuple[str, str, Setting]]:
     from autotiny.compression.distillation import TEACHINGS
     from autotiny.compression.importance import IMPORTANCES
     from autotiny.compression.sparsity import CRITERIA, MODES, PATTERNS, SCHEDULES
+    from autotiny.training.simulation import KINDS
 
     if what == "criteria":
         for sparsity in (0.5, 0.8, 0.9):
@@ -67,16 +81,50 @@ def settings(what: str) -> Iterator[tuple[str, str, Setting]]:
             for name in TEACHINGS:
                 taught = {"distillation": name, "distillation_alpha": 0.5}
                 yield f"width {width}", name, {"width": width, **taught}
+    elif what == "rates":
+        for width in (0.25, 0.6):
+            for name, rates in RATES.items():
+                for rate in rates:
+                    chosen = {"width": width, "optimiser": name, "learning_rate": rate}
+                    yield f"width {width}", f"{name} {rate:g}", chosen
+    elif what == "quantisation":
+        for bits in (8, 4, 2):
+            for name in KINDS:
+                yield f"{bits} bits", name, {**_uniform(bits), "quantisation": name}
+    elif what == "ranges":
+        for bits in (8, 4):
+            for row, chosen in _ranges():
+                rounded = {**_uniform(bits), "quantisation": "post_training"}
+                yield f"{bits} bits", row, {**rounded, **chosen}
+    elif what == "precision":
+        for bits in (4, 3, 2):
+            yield f"{bits} bits", "uniform", _uniform(bits)
+            yield f"{bits} bits", "sensitivity", {AS_SMALL_AS: bits}
     elif what == "training":
         for width in (0.15, 0.3):
             for row, chosen in _training():
                 yield f"width {width}", row, {"width": width, **chosen}
 
 
+def _uniform(bits: int) -> Setting:
+    return {"width": 0.5, "precision_mode": "uniform", "bits": bits}
+
+
+def _ranges() -> Iterator[tuple[str, Setting]]:
+    from autotiny.lowering.calibration import CALIBRATIONS
+    from autotiny.lowering.weight_scaling import WEIGHT_SCALINGS
+
+    for name in CALIBRATIONS:
+        yield f"activations {name}", {"calibration": name}
+    for name in WEIGHT_SCALINGS:
+        yield f"weights {name}", {"weight_scaling": name}
+    yield "one scale a tensor", {"weight_granularity": "tensor"}
+    yield "scales of powers of two", {"scale_grid": "power_of_two"}
+    yield "bias correction", {"bias_correction": "on"}
+
+
 def _training() -> Iterator[tuple[str, Setting]]:
     yield "plain", {}
-    yield "sgd", {"optimiser": "sgd", "learning_rate": 0.05}
-    yield "rmsprop", {"optimiser": "rmsprop", "learning_rate": 0.001}
     for smoothing in (0.05, 0.1):
         yield f"label smoothing {smoothing}", {"label_smoothing": smoothing}
     for decay in (0.01, 0.1):
@@ -92,7 +140,9 @@ def make_pipeline(task_name: str, seed: int, epochs: int) -> Any:
     """Return the road of candidates on a base model that is trained here."""
     from autotiny.base_model import train_base_model
     from autotiny.budget.spending import Spending
+    from autotiny.compression.sensitivity import measure_sensitivity
     from autotiny.compression.sparsity.sensitivity import measure_sparsity
+    from autotiny.networks.batch_norm import fold_batch_norm
     from autotiny.pipeline import Pipeline, representative_samples
     from autotiny.runtimes import get_runtime
     from autotiny.runtimes._base import Target
@@ -117,18 +167,52 @@ def make_pipeline(task_name: str, seed: int, epochs: int) -> Any:
         lambda network, weights: logits(network, weights, task.validation.x),
         lambda outputs: task.goal.kind.divergence(base.validation_outputs, outputs),
     )
+    runtime = get_runtime("c")
+    folded, weights = fold_batch_norm(base.network, base.weights)
+    sensitivity = measure_sensitivity(
+        folded,
+        weights,
+        base.ranges,
+        runtime.precision_costs(folded, Target()).options,
+        task.validation,
+        base.validation_outputs,
+        goal=task.goal,
+        seed=seed,
+    )
     evidence = measure_evidence(base.network, base.weights, task.train, task.goal, seed=seed)
     return Pipeline(
         task,
         base,
-        (),
-        get_runtime("c"),
+        sensitivity,
+        runtime,
         Spending(Target()),
         seed=seed,
         batch_size=space.training.batch_size,
         sparsity_sensitivity=zeros,
         evidence=evidence,
     )
+
+
+def prepare(pipeline: Any, chosen: Setting) -> Any:
+    """Return a setting's untrained candidate."""
+    from autotiny.candidate import Candidate
+
+    if AS_SMALL_AS not in chosen:
+        return pipeline.prepare(Candidate.from_parameters(chosen))
+    bits = chosen[AS_SMALL_AS]
+    common = {name: value for name, value in chosen.items() if name != AS_SMALL_AS}
+    most = pipeline.prepare(Candidate.from_parameters({**common, **_uniform(bits)}))
+    # The least tolerance whose plan is no larger: bytes fall as it grows.
+    low, high, found = -6.0, 2.0, most
+    for _ in range(20):
+        tolerance = (low + high) / 2
+        own = {"width": 0.5, "precision_tolerance": 10**tolerance}
+        prepared = pipeline.prepare(Candidate.from_parameters({**common, **own}))
+        fits = prepared.artifact.footprint.flash_bytes <= most.artifact.footprint.flash_bytes
+        if fits:
+            found = prepared
+        low, high = (low, tolerance) if fits else (tolerance, high)
+    return found
 
 
 def table(what: str, found: Mapping[str, Mapping[str, Any]], seeds: int) -> None:
@@ -161,7 +245,10 @@ def table(what: str, found: Mapping[str, Mapping[str, Any]], seeds: int) -> None
 
 def main() -> None:
     """Train every setting with every seed, and print the tables."""
-    tables = ("criteria", "schedules", "importances", "distillation", "training")
+    tables = (
+        *("rates", "criteria", "schedules", "importances", "distillation", "training"),
+        *("quantisation", "ranges", "precision"),
+    )
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="digits", choices=sorted(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
@@ -169,7 +256,6 @@ def main() -> None:
     parser.add_argument("--what", nargs="+", default=list(tables), choices=tables)
     parser.add_argument("--store", type=Path, help="where scores are kept")
     options = parser.parse_args()
-    from autotiny.candidate import Candidate
 
     stored: dict[str, Any] = {}
     if options.store and options.store.exists():
@@ -182,8 +268,8 @@ def main() -> None:
                 if key in stored:
                     continue
                 pipeline = pipeline or make_pipeline(options.task, seed, options.epochs)
-                common = {"epochs": options.epochs, "learning_rate": 0.003}
-                prepared = pipeline.prepare(Candidate.from_parameters({**common, **chosen}))
+                common = {"epochs": options.epochs, "learning_rate": RATE}
+                prepared = prepare(pipeline, {**common, **chosen})
                 scored = pipeline.finish(prepared, seed=seed)
                 flash = scored.artifact.footprint.flash_bytes
                 stored[key] = {"score": float(scored.score), "flash": flash}

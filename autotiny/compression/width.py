@@ -45,12 +45,15 @@ class Thinning:
         scope: ``layer``: each group of channels keeps the same share; ``bytes`` or ``macs``: all
             channels are ranked together, and as many go as make the network no larger, in weights
             or in operations, than it would be with the same share everywhere.
+        floor: Ranked together, a group keeps at least this share of what the same share everywhere
+            would leave it: a network is no wider than its narrowest layer.
         multiple: Groups keep a multiple of so many channels, where they have as many.
         protect: Layers that keep all of theirs.
     """
 
     importance: str = "l1"
     scope: str = "layer"
+    floor: float = 0.5
     multiple: int = 1
     protect: tuple[str, ...] = ()
 
@@ -121,7 +124,8 @@ def _ranked_together(
     """Return how many channels each group keeps where all are ranked together.
 
     Worths of a group are taken relative to its length as a vector (Molchanov et al. 2017). The
-    lowest go, as few as make the network no larger than the uniform one is.
+    lowest go, as few as make the network no larger than the uniform one is, but no group falls
+    below the floor.
     """
     relative = {
         layers: values / max(float(np.linalg.norm(values)), 1e-12)
@@ -131,12 +135,12 @@ def _ranked_together(
 
     def kept(gone: int) -> Counts:
         limit = every[gone] if gone < every.size else np.inf
-        return {
-            group.layers: _rounded(
-                max(MIN_CHANNELS, int((relative[group.layers] >= limit).sum())), group, thinning
-            )
-            for group in channels.groups
-        }
+        counts = {}
+        for group in channels.groups:
+            above = int((relative[group.layers] >= limit).sum())
+            least = math.ceil(uniform[group.layers] * thinning.floor)
+            counts[group.layers] = _rounded(max(MIN_CHANNELS, least, above), group, thinning)
+        return counts
 
     def size(counts: Counts) -> int:
         thin = _thinned(channels, _removed(channels, _best(channels, relative, counts)))

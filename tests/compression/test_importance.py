@@ -103,3 +103,22 @@ def test_random_is_the_seeds():
     name = f"{network.weight_layers[0].name}/kernel"
     np.testing.assert_array_equal(kernels[0][name], kernels[1][name])
     assert not np.array_equal(kernels[0][name], kernels[2][name])
+
+
+@pytest.mark.parametrize("scope", ["bytes", "macs"])
+@pytest.mark.parametrize("floor", [0.0, 0.5, 1.0])
+def test_no_layer_falls_below_the_floor_of_a_ranking(scope, floor):
+    network = family_network("cnn")
+    weights = random_weights(network)
+    first = network.weight_layers[0].name
+    weights[f"{first}/kernel"] = weights[f"{first}/kernel"] * np.linspace(
+        1e-6, 1, weights[f"{first}/kernel"].shape[-1], dtype=np.float32
+    )  # of which nearly all channels are worth less than any other's
+    thin, _ = cut(network, weights, 0.5, Thinning("l1", scope, floor))
+    uniform, _ = cut(network, weights, 0.5)
+    for layer in network.weight_layers[:-1]:
+        name = f"{layer.name}/kernel"
+        least = uniform.weight_shapes()[name][-1] * floor
+        assert thin.weight_shapes()[name][-1] >= least
+    if floor == 1.0:
+        assert thin == uniform
