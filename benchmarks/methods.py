@@ -4,7 +4,8 @@ For every seed a base model is trained and split anew; every setting is a candid
 lowered to int8 (and fewer bits) and scored on validation data, as a trial of a search is. Tables:
 
 * criteria: each criterion of unstructured sparsity, spent over layers uniformly or by one ranking;
-* importances: each importance of channels, layer by layer or ranked together under one budget;
+* importances: each importance of channels, layer by layer;
+* ranked: the same, ranked together over layers under one budget;
 * distillation: each kind against none, at three widths;
 * rates: each optimiser at several learning rates;
 * training: what else is a named choice, against plain training;
@@ -69,9 +70,9 @@ def settings(what: str) -> Iterator[tuple[str, str, Setting]]:
             for kind, factor in (("l1", 1e-5), ("l1", 1e-4), ("l2", 1e-4), ("l2", 1e-3)):
                 regular = {"regulariser": kind, "regulariser_factor": factor}
                 yield f"{sparsity:.0%}", f"{kind} {factor:g}", {"sparsity": sparsity, **regular}
-    elif what == "importances":
+    elif what in ("importances", "ranked"):
         for width in (0.25, 0.5):
-            for scope in ("layer", "bytes", "macs"):
+            for scope in ("layer",) if what == "importances" else ("bytes", "macs"):
                 for name in IMPORTANCES:
                     chosen = {"width": width, "importance": name, "width_scope": scope}
                     yield f"width {width}", f"{name}, {scope}", chosen
@@ -246,8 +247,8 @@ def table(what: str, found: Mapping[str, Mapping[str, Any]], seeds: int) -> None
 def main() -> None:
     """Train every setting with every seed, and print the tables."""
     tables = (
-        *("rates", "criteria", "schedules", "importances", "distillation", "training"),
-        *("quantisation", "ranges", "precision"),
+        *("rates", "criteria", "schedules", "importances", "ranked", "distillation"),
+        *("training", "quantisation", "ranges", "precision"),
     )
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="digits", choices=sorted(TASKS))

@@ -117,6 +117,15 @@ class Masks:
             due = due | last
         tf.cond(due, update, lambda: tf.constant(0))
 
+    def _current(self, name: str) -> Any:
+        """Return the mask of a kernel as it is."""
+        assert self._mask is not None
+        begin = 0
+        for other in self._names[: self._names.index(name)]:
+            begin += math.prod(self._shapes[other])
+        shape = self._shapes[name]
+        return self._tf.reshape(self._mask[begin : begin + math.prod(shape)], shape)
+
     def _kept(
         self, name: str, kernel: Any, gradients: Mapping[str, Any], sparsity: Any, arrived: Any
     ) -> Any:
@@ -129,5 +138,7 @@ class Masks:
         own = self._pruning.shares.get(name)
         now = Now(sparsity if own is None else share * own, share, arrived)
         scores = self._criterion.scores(tf, weights, gradient, noise)
+        # What is gone stays gone, whatever a criterion says of it: it would come back as zero.
+        scores = tf.where(stored(tf, self._current(name)) > 0, scores, -1.0)
         kept = self._pruning.kept_count(name, math.prod(shape))
         return unstored(tf, self._pattern.mask(tf, scores, now, kept), shape)

@@ -25,7 +25,7 @@ class Criterion(ABC):
 
     @abstractmethod
     def scores(self, tf: Any, weights: Stored, gradient: Stored, noise: Stored) -> Stored:
-        """Return what each weight is worth, ``(weights,)``, float32.
+        """Return what each weight is worth, ``(weights,)``, float32, 0 or more.
 
         Args:
             tf: TensorFlow.
