@@ -7,6 +7,7 @@ trained one's, by the same code that lowers the trained student:
 
 * kernels take every value of their grid, evenly, so no look-up table is shorter and no code is
   better than a byte each; of a pruned kernel exactly the weights that pruning keeps are not zero;
+* biases need four bytes each;
 * every scale, zero point, bias and kernel is another one, so nothing is stored once for two;
 * outputs are small against products of inputs and weights, where TFLM needs the biases' scales.
 """
@@ -27,6 +28,8 @@ from autotiny.networks.precision import INT8, LayerPrecision, PrecisionPlan
 
 #: Largest output of the first layer: one that no range of samples is likely to equal.
 _UNUSUAL = 1.0371
+#: More than two bytes hold.
+_LONG = 2**15
 #: Enough to tell as many layers apart as a network has.
 _POSITION_BITS = 10
 
@@ -100,8 +103,10 @@ def stand_in(
             steps = steps * powers.reshape([-1 if i == axis else 1 for i in range(steps.ndim)])
         weights[name] = (steps * np.float32(largest)).astype(np.float32)
         channels = shapes[f"{layer.name}/bias"][0]
-        step = span / 255 * largest / 127
-        bias = (np.arange(1, channels + 1) + 1000 * (position + 1)) * step
+        # Biases in steps of sums: too large for two bytes, which some trained ones would fit.
+        inputs_top = 2**precision.activation_bits - 1
+        step = span / inputs_top * largest / (2 ** (kernel_bits(precision) - 1) - 1)
+        bias = (np.arange(1, channels + 1) + _LONG * (position + 1)) * step
         weights[f"{layer.name}/bias"] = bias.astype(np.float32)
     return weights, ranges
 
