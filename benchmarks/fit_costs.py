@@ -31,11 +31,17 @@ _FOLDS = 5
 _KEPT = 0.99
 
 
-def fit_code(rows, mode):
+def fit_code(rows, mode, known=None, of=""):
     """Return factors of code bytes.
 
     Functions that stand by themselves are each an equation; those that are built into their
     caller are one with it.
+
+    Args:
+        rows: Measured programs.
+        mode: How they were compiled.
+        known: Factors that stay as they are.
+        of: What the names have in them of what is fitted.
     """
     features, sizes, weights = [], [], []
     for row in rows:
@@ -43,7 +49,7 @@ def fit_code(rows, mode):
             features.append(here)
             sizes.append(size)
             weights.append(np.sqrt(row.code * (row.code + row.constants)))
-    return _fit(features, sizes, weights, lambda name, base: _FORM_BYTES[mode])
+    return _fit(features, sizes, weights, lambda name, base: _FORM_BYTES[mode], known, of)
 
 
 def _parts(row, fast):
@@ -63,29 +69,33 @@ def _parts(row, fast):
     return [*parts, (rest, left)]
 
 
-def fit_work(rows):
-    """Return factors of instructions."""
+def fit_work(rows, known=None, of=""):
+    """Return factors of instructions; see ``fit_code``."""
     amounts = [row.instructions for row in rows]
     features = [work_features(row.groups) for row in rows]
 
     def expected(name, base):
         return _FORM_SHARE * max(base.get(name.split()[0], 0), _LEAST_INSTRUCTIONS)
 
-    return _fit(features, amounts, amounts, expected)
+    return _fit(features, amounts, amounts, expected, known, of)
 
 
-def _fit(features, values, weights, expected):
-    names = sorted({name for row in features for name, amount in row.items() if amount})
+def _fit(features, values, weights, expected, known=None, of=""):
+    known = {name: x for name, x in (known or {}).items() if of not in name}
+    values = [x - predicted(known, row) for x, row in zip(values, features, strict=True)]
+    every = {name for row in features for name, amount in row.items() if amount}
+    names = sorted(name for name in every if of in name)
     matrix = np.array([[row.get(name, 0) for name in names] for row in features], float)
     matrix /= np.array(weights, float)[:, None]
     values = np.array(values, float) / weights
     plain = np.array([" " not in name for name in names])
     scale = matrix[:, plain].max(axis=0)
     least = np.vstack([matrix[:, plain] / scale, 1e-3 * np.eye(plain.sum())])
-    found = nnls(least, np.concatenate([values, np.zeros(plain.sum())]), maxiter=50_000)[0]
     factors = np.zeros(len(names))
-    factors[plain] = found / scale
-    base = {name: x for name, x in zip(names, factors, strict=True) if " " not in name}
+    if plain.any():
+        aims = np.concatenate([values, np.zeros(plain.sum())])
+        factors[plain] = nnls(least, aims, maxiter=50_000)[0] / scale
+    base = known | {name: x for name, x in zip(names, factors, strict=True) if " " not in name}
     spread = np.array([expected(name, base) for name in names])
     scaled = matrix * spread / _NOISE
     rest = (values - matrix @ factors) / _NOISE
@@ -93,11 +103,12 @@ def _fit(features, values, weights, expected):
     return dict(zip(names, map(float, factors + spread * change), strict=True))
 
 
-def fit_stacks(rows):
-    """Return a table of stacks without a margin."""
+def fit_stacks(rows, known=None, of=""):
+    """Return a table of stacks without a margin; see ``fit_code``."""
     features = [stack_features(row.groups) for row in rows]
     stacks = [row.stack for row in rows]
-    factors = _fit(features, stacks, [np.mean(stacks)] * len(rows), lambda name, base: _FORM_STACK)
+    scale = [np.mean(stacks)] * len(rows)
+    factors = _fit(features, stacks, scale, lambda name, base: _FORM_STACK, known, of)
     return {"stack": max(stacks), "stack_margin": 0, "stacks": factors}
 
 

@@ -6,6 +6,8 @@ factors for what `autotiny/runtimes/c/costs/` counts are fitted to them. Errors 
 that were left out of a fit, a fifth at a time, and of files, which no fit sees; both are printed,
 and the worse one is stored.
 Run: python benchmarks/measure_engine.py [--cores NAME …] [--files FILE …] [--write]
+With ``--only ENCODING`` factors of an encoding are added to the tables as they are, of programs
+that have weights in it: python benchmarks/measure_engine.py --only blocks --write
 """
 
 import argparse
@@ -17,6 +19,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 import yaml
+from added_costs import with_encoding
 from fit_costs import (
     code_of,
     fit_code,
@@ -30,6 +33,7 @@ from fit_costs import (
 from measured_programs import MODES, measured_files, measured_programs
 
 from autotiny.runtimes.c.costs.stack import deepest_stack
+from autotiny.runtimes.c.encodings import ENCODINGS
 from autotiny.runtimes.c.groups import constant_bytes
 from autotiny.runtimes.c.measure.compiler import compiler_is_installed, compiler_version
 from autotiny.runtimes.c.measure.cores import CORES
@@ -151,17 +155,26 @@ def main():
     parser.add_argument("--share", type=float, default=1.0, help="of the programs, to try it")
     parser.add_argument("--cache", type=Path, help="where measurements are kept between runs")
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="models to try it on")
+    parser.add_argument("--only", choices=list(ENCODINGS), help="add what this encoding costs")
     parser.add_argument("--write", action="store_true", help="store the tables")
     options = parser.parse_args()
     for core in options.cores:
         if not compiler_is_installed(CORES[core]):
             continue
+        path = TABLES / f"{core}.yaml"
         table = {"compiler": compiler_version(CORES[core])}
+        if options.only:
+            table = yaml.safe_load(path.read_text())
         for mode in MODES:
+            if options.only:
+                table[mode] = with_encoding(
+                    table[mode], core, mode, options.only, options.share, options.cache, rounded
+                )
+                continue
             counts = {name: int(count * options.share) for name, count in COUNTS[mode].items()}
             table[mode] = table_of(core, mode, counts, options.files, options.cache)
         if options.write:
-            (TABLES / f"{core}.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+            path.write_text(yaml.safe_dump(table, sort_keys=False))
 
 
 if __name__ == "__main__":

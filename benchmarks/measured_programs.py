@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
-from random_programs import SOURCES, random_program
+from random_programs import SOURCES, random_program, random_program_of
 
 from autotiny.runtimes.c.codegen import generate
 from autotiny.runtimes.c.encoding import encode_weights
@@ -58,9 +58,19 @@ class Measured:
         return groups_of(self.program)
 
 
-def made_programs(mode, source, count):
-    """Return random programs for a mode, the same every time."""
-    rng = np.random.default_rng([MODES.index(mode), list(SOURCES).index(source)])
+def made_programs(mode, source, count, encoding=None):
+    """Return random programs for a mode, the same every time; all have weights in an encoding."""
+    seed = [MODES.index(mode), list(SOURCES).index(source)]
+    if encoding is not None:
+        rng = np.random.default_rng([*seed, 1])
+        return [
+            Made(
+                random_program_of(rng, encoding, source),
+                "size" if mode == "size" else str(rng.choice(["balanced", "speed"])),
+            )
+            for _ in range(count)
+        ]
+    rng = np.random.default_rng(seed)
     if mode == "size":
         return [Made(random_program(rng, source=source), "size") for _ in range(count)]
     return [
@@ -115,16 +125,17 @@ def kept(path, make):
     return pickle.loads(path.read_bytes())
 
 
-def measured_programs(core, mode, source, count, folder):
+def measured_programs(core, mode, source, count, folder, encoding=None):
     """Return measurements of random programs, without those that the core has no room for."""
 
     def make():
         rng = np.random.default_rng(1)
-        programs = made_programs(mode, source, count)
+        programs = made_programs(mode, source, count, encoding)
         rows = [measured(made, core, rng) for made in programs]
         return [row for row in rows if row is not None]
 
-    return kept(folder and folder / f"{mode}-{core}-{source}.pkl", make)
+    parts = (mode, core, source, encoding)
+    return kept(folder and folder / f"{'-'.join(filter(None, parts))}.pkl", make)
 
 
 def measured_files(core, mode, files, folder):

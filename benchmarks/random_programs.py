@@ -23,6 +23,8 @@ LONG = 0.3
 #: What programs are of: whole networks, or so little that it shows what each part takes.
 SOURCES = {"networks": network, "operators": operator, "layers": layers}
 KINDS = {"int8": range(-127, 128), "int4": range(-7, 8), "table": (-90, -40, 0, 13, 60)}
+#: What is drawn from them, or in a way of its own.
+NAMES = (*KINDS, "pruned", "blocks", "huffman")
 #: Share of programs that are networks of autotiny's own families.
 _OWN = 0.4
 #: Multiply-accumulates that are emulated in a second or two.
@@ -73,9 +75,24 @@ def random_program(rng, dense=0.4, source="networks"):
         source: One of ``SOURCES``.
     """
     program = _drawn(rng, source)
-    names = ["int8"] if rng.random() < dense else list(rng.choice([*KINDS, "pruned", "huffman"], 2))
+    names = ["int8"] if rng.random() < dense else list(rng.choice(NAMES, 2))
     if names != ["int8"] and rng.random() < 0.3:
         names[0] = "int8"
+    return _stored(rng, program, names)
+
+
+def random_program_of(rng, encoding, source="networks"):
+    """Return a random program with weights in an encoding, in some of them among others."""
+    while True:
+        program = _drawn(rng, source)
+        names = [encoding] if rng.random() < 0.6 else [encoding, str(rng.choice(NAMES))]
+        program = _stored(rng, program, names)
+        if encoding in encodings_of(program).values():
+            return program
+
+
+def _stored(rng, program, names):
+    """Return a program with its weights drawn for encodings, and stored so."""
     wanted, steps = {}, list(program.steps)
     for place in encodings_of(program):
         name = str(rng.choice(names))
@@ -85,6 +102,10 @@ def random_program(rng, dense=0.4, source="networks"):
             drawn = np.rint(rng.normal(0, rng.uniform(2, 30), weights.shape)).clip(-127, 127)
         if name == "pruned":
             drawn = np.where(rng.random(weights.shape) < rng.uniform(0.3, 0.9), 0, drawn)
+        if name == "blocks":
+            empty = rng.random(-(-drawn.size // 4)) < rng.uniform(0.2, 0.95)
+            empty[rng.integers(len(empty))] = True  # there must be one
+            drawn = np.where(np.repeat(empty, 4)[: drawn.size].reshape(drawn.shape), 0, drawn)
         arrays = {**steps[place].arrays, "weights": drawn.astype(np.int8)}
         steps[place] = replace(steps[place], arrays=arrays)
         if steps[place].reduced and rng.random() < LONG:

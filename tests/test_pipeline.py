@@ -147,6 +147,24 @@ def test_compiled_c_takes_16_bit_activations_of_many_inputs():
     assert scored.artifact.footprint.flash_bytes <= prepared.artifact.footprint.flash_bytes
 
 
+@pytest.mark.parametrize("family", ["mlp", "cnn"])
+def test_zeros_by_blocks_keep_their_bound_as_compiled_c(task, family):
+    """And what zeros save is known before training: they are stored as blocks then, too."""
+    pipeline, _ = make_pipeline(task, family, WIDE_SPACES[family], TABLE, runtime="c")
+    dense = pipeline.prepare(candidate()).artifact.footprint
+    for sparsity in (0.5, 0.9):
+        wanted = candidate(sparsity=sparsity, pruning_pattern="blocks", epochs=1)
+        prepared = pipeline.prepare(wanted)
+        assert prepared.pruned
+        scored = pipeline.finish(prepared, seed=1)
+        for artifact in (prepared.artifact, scored.artifact):
+            assert "blocks" in artifact.packed.encodings.values()
+            assert artifact.footprint.flash_bytes < dense.flash_bytes
+        before, after = prepared.artifact.footprint, scored.artifact.footprint
+        assert after.flash_bytes <= before.flash_bytes
+        assert after.ram_bytes <= before.ram_bytes
+
+
 def test_a_candidate_at_the_edge_of_the_budget_ends_within_it(task):
     """Here Huffman codes are smaller, but would take more RAM than there is."""
     candidates = [candidate(sparsity=0.9), candidate(precision_tolerance=0.02, sparsity=0.5)]

@@ -233,7 +233,7 @@ def _function(
         "multiplier": factor("multiplier"), "shift": factor("shift"),
         "fast": fast, "need": needs.add, "tag": group.name, "rescale": rescale,
         "long": group.is_long,
-        "rescale_by": rescale_by, "encoding": group.encoding,
+        "rescale_by": rescale_by, "encoding": group.encoding, "whole_blocks": group.whole_blocks,
         "IN": "int16_t" if wide_in else "int8_t", "OUT": "int16_t" if wide_out else "int8_t",
         "most": LIMITS[_TYPES[first.widths[1]]][1],
         "clamped": prefix + ("clamped_wide" if wide_out else "clamped"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from autotiny.errors import InputError
 from autotiny.runtimes._base import Optimise
-from autotiny.runtimes.c.costs.predict import predict_costs
+from autotiny.runtimes.c.costs.predict import predict_costs, table_of
 from autotiny.runtimes.c.encodings import ENCODINGS, Encoded
 from autotiny.runtimes.c.groups import constant_bytes, groups_of
 from autotiny.runtimes.c.program import Program, Step
@@ -23,7 +23,14 @@ Choice = dict[int, tuple[str, Encoded]]
 #: mean of Cortex-M0+, M4, M33 and RV32IMC, compiled for size. Choices that are so close by these
 #: are compared by what is predicted for the core itself.
 _CLOSE = 600
-FUNCTION_BYTES = {"int8": 260, "int4": 290, "table": 320, "pruned": 290, "huffman": 330}
+FUNCTION_BYTES = {
+    "int8": 260,
+    "int4": 290,
+    "table": 320,
+    "pruned": 290,
+    "blocks": 350,
+    "huffman": 330,
+}
 
 #: The encoding that takes far more instructions, and the share of bytes that it must save.
 _SLOW, _WORTH = "huffman", 0.05
@@ -40,6 +47,8 @@ def encode_weights(
 ) -> Program:
     """Return the program with its weights stored as it takes the least flash.
 
+    An encoding whose cost on a core was not measured is not chosen there.
+
     Args:
         program: With dense weights.
         wanted: Encoding by the place of a step, instead of a choice.
@@ -49,7 +58,12 @@ def encode_weights(
     Raises:
         InputError: If weights cannot be stored as asked.
     """
-    names = tuple(name for name in ENCODINGS if not (any_values and name == _SLOW))
+    measured = table_of(core)[0]["code"]
+    names = tuple(
+        name
+        for name in ENCODINGS
+        if f"weighted {name}" in measured and not (any_values and name == _SLOW)
+    )
     options = {
         place: _options(step, names)
         for place, step in enumerate(program.steps)

@@ -40,6 +40,12 @@ class Group:
         return name if name in ENCODINGS else "int8"
 
     @property
+    def whole_blocks(self) -> bool:
+        """Whether blocks of four weights, which may be left out, lie in one run of inputs each."""
+        depths = [step.numbers.get("depth", 1) for _, step in self.steps]
+        return self.encoding == "blocks" and all(depth % 4 == 0 for depth in depths)
+
+    @property
     def is_wide(self) -> bool:
         """Whether values of its inputs or outputs have two bytes."""
         return max(self.steps[0][1].widths) > 1

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: is a constant and what a field, and which helpers rescale (random networks on Cortex-M4 and AVR,
 #: other weights against the stand-in: 5.5 % and 6.8 % at the most).
 _OTHER_VALUES, _OTHER_VALUES_FAST = 0.06, 0.1
+#: Encodings that take fewer bytes the more weights are zero.
+_SPARSE = ("pruned", "blocks")
 
 
 class CRuntime:
@@ -96,7 +98,7 @@ class CRuntime:
         for name in encodings or {}:
             if name not in chosen:
                 raise InputError(f"There are no weights called {name}.")
-        sparse = frozenset(name for name, encoding in chosen.items() if encoding == "pruned")
+        sparse = frozenset(name for name, encoding in chosen.items() if encoding in _SPARSE)
         return Packed(model, chosen, sparse)
 
     def footprint(

@@ -101,6 +101,17 @@ def test_a_form_that_was_never_measured_is_estimated(program, monkeypatch):
     assert predict_costs(groups, "cortex-m4").origin == "estimated"
 
 
+def test_an_encoding_that_was_added_has_an_error_of_its_own(program, monkeypatch):
+    table, _ = table_of("cortex-m4")
+    part = table["added"]["blocks"] | {"code_error": 0.9}
+    table = {**table, "added": {"blocks": part}}
+    monkeypatch.setattr(predict, "table_of", lambda *_: (table, True))
+    place = next(place for place, step in enumerate(program.steps) if "weights" in step.arrays)
+    for name, error in (("pruned", table["code_error"]), ("blocks", 0.9)):
+        groups = groups_of(encode_weights(program, {place: name}))
+        assert predict_costs(groups, "cortex-m4").code_error == error
+
+
 @pytest.mark.parametrize("optimise", OPTIMISE)
 def test_features_are_counts_of_a_program(program, optimise):
     groups = groups_for(program, optimise)

@@ -27,7 +27,7 @@ def mixed(program, encoding):
 
 
 @pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("encoding", ["pruned", "huffman"])
+@pytest.mark.parametrize("encoding", ["pruned", "blocks", "huffman"])
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_decoded_weights_keep_their_kernel_beside_fast_ones(engine, compiler, name, encoding, own):
     network = NETWORKS[name]

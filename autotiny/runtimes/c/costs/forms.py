@@ -41,6 +41,7 @@ def _loops(group: Group) -> Mapping[str, bool]:
         "row": c.get("out_h") == c.get("out_w") == 1,
         "one": c.get("depth") == 1,
         "ungrouped": c.get("per_group") == c.get("filters", -1),
+        "whole_blocks": group.whole_blocks,
     }
 
 

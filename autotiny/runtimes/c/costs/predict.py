@@ -70,16 +70,23 @@ def predict_costs(groups: Sequence[Group], core: str, optimise: Optimise = "size
         instructions = max(
             0, round(_applied(table["instructions"], work, table["instructions_mean"]))
         )
-        error = float(table["instructions_error"]) + more
+        error = _error(table, groups, "instructions_error") + more
     return Costs(
         code_bytes=max(0, round(code)),
         stack_bytes=stack,
         instructions=instructions,
-        code_error=float(table["code_error"]) + more,
+        code_error=_error(table, groups, "code_error") + more,
         instructions_error=error,
         stack_error=float(table["stack_error"]) + more,
         origin="predicted" if known and every and not new else "estimated",
     )
+
+
+def _error(table: Mapping[str, Any], groups: Sequence[Group], name: str) -> float:
+    """Return the error of a table, or of the encodings that were added to it, if that is worse."""
+    used = {group.encoding for group in groups}
+    added = [part[name] for encoding, part in table.get("added", {}).items() if encoding in used]
+    return max(map(float, [table[name], *added]))
 
 
 def step_instructions(

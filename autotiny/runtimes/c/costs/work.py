@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from autotiny.runtimes.c.costs.forms import Features, bits_of, divides, forms_of, loops_of
 from autotiny.runtimes.c.groups import Group
 from autotiny.runtimes.c.program import Step
@@ -55,8 +57,11 @@ def _weighted(group: Group, step: Step) -> _Loops:
     rows = places * n["filters"] * n["window_h"]
     work: dict[str, float] = {
         "places": places, "outputs": places * n["filters"], "rows": rows,
-        "taps": rows * n["window_w"], "macs": step.macs,
+        "taps": rows * n["window_w"],
     }  # fmt: skip
+    if encoding == "blocks":
+        return {**work, **_blocks(step)}
+    work["macs"] = step.macs
     if encoding == "huffman":
         work["bits"] = places * 8 * step.arrays["weights"].size
     if encoding == "pruned":
@@ -64,6 +69,20 @@ def _weighted(group: Group, step: Step) -> _Loops:
     if encoding == "table":
         work["bits_of_codes"] = step.macs * n["bits"]
     return work
+
+
+def _blocks(step: Step) -> _Loops:
+    """Blocks of four are met again in each run of inputs that they reach into."""
+    n = step.numbers
+    places = n["out_h"] * n["out_w"]
+    weights = n["filters"] * n["window_h"] * n["window_w"] * n["depth"]
+    starts = np.union1d(np.arange(0, weights, 4), np.arange(0, weights, n["depth"]))
+    there = np.unpackbits(np.asarray(step.arrays["weights"], np.uint8), bitorder="little")
+    return {
+        "blocks": places * len(starts),
+        "skipped_blocks": places * int((there[starts // 4] == 0).sum()),
+        "products_of_blocks": places * step.arrays["values"].size,
+    }
 
 
 def _patches(group: Group, step: Step) -> _Loops:

@@ -2,7 +2,8 @@
 
 Weights are read in the order in which they are stored, filter by filter, from the first one on for
 every place of the output. An encoding is decoded while that happens, so that nothing decoded is
-kept. The C side is a file of macros in ``kernels/``, ``weights_NAME.j2``.
+kept. The C side is a file of macros in ``kernels/``, ``weights_NAME.j2``: ``product`` adds one
+product, or ``products`` those of a whole run of inputs.
 """
 
 from collections.abc import Mapping
