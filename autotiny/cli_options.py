@@ -140,6 +140,14 @@ Model = Annotated[
         "package.module:function); the search space then gives only its parameters.",
     ),
 ]
+TeacherModel = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        metavar="FILE",
+        help="Trained model, as for --model, that teaches in place of the base model.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of every random choice (default 0).")]
 TaskKind = Annotated[
     str | None,

@@ -25,6 +25,7 @@ from autotiny.cli_options import (
     Seed,
     Space,
     TaskKind,
+    TeacherModel,
     Trust,
     complete_studies,
 )
@@ -52,6 +53,7 @@ def try_(
     data: Data = None,
     space: Space = None,
     model: Model = None,
+    teacher: TeacherModel = None,
     flash: Flash = None,
     ram: Ram = None,
     app_flash: AppFlash = None,
@@ -81,6 +83,7 @@ def try_(
         "data": data,
         "space": space,
         "model": model,
+        "teacher": teacher,
         "flash": flash,
         "ram": ram,
         "app_flash": app_flash,
@@ -126,6 +129,7 @@ def shrink(
     ] = None,
     setting: Setting = None,
     data: Data = None,
+    teacher: TeacherModel = None,
     flash: Flash = None,
     ram: Ram = None,
     app_flash: AppFlash = None,
@@ -151,6 +155,7 @@ def shrink(
 
     options = {
         "data": data,
+        "teacher": teacher,
         "flash": flash,
         "ram": ram,
         "app_flash": app_flash,
