@@ -241,14 +241,36 @@ def export(
     latency: Latency = None,
     device: DeviceName = None,
     optimise: Form = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime",
+            metavar="NAME",
+            help="litert: float files for Linux boards (Raspberry Pi) in place of firmware.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="FORM[,FORM]",
+            help="Of --runtime litert: float16, dynamic, int8-weight-only (default: all three).",
+        ),
+    ] = None,
     force: Force = False,
     trust: Trust = False,
 ) -> int:
-    """Write a model as .tflite, C array and firmware, proved bit for bit."""
+    """Write a model as .tflite, C array and firmware, proved bit for bit; or for Linux boards.
+
+    For a Raspberry Pi: autotiny export digits-cnn --pick knee --runtime litert --out pi
+    """
     from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
+    from autotiny.commands.export_litert import checked_litert, export_linux
 
     limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
+    if checked_litert(runtime, weights, target):
+        return export_linux(name, trial, pick, weights, limits, out, force, trust)
     return export_trial(name, trial, pick, target, limits, out, force, trust)
 
 
