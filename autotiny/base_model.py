@@ -13,8 +13,8 @@ from autotiny.lowering import Ranges, activation_ranges
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import INPUT, Network, Weights
 from autotiny.networks.initial import initial_weights
-from autotiny.networks.layers import Dense
-from autotiny.readers._draft import ReadModel
+from autotiny.networks.layers import Dense, Shape
+from autotiny.readers._draft import Head, ReadModel
 from autotiny.readers.keras import with_head
 from autotiny.tasks._base import Task
 
@@ -129,7 +129,7 @@ def require_equal(read: ReadModel, samples: NDArray[np.float32], path: str) -> N
         )
 
 
-def for_task(read: ReadModel, task: Task, path: str) -> ReadModel:
+def for_task(read: ReadModel, task: Task, path: str, what: str = "model") -> ReadModel:
     """Return what was read of a model if it takes the task's samples and gives its outputs.
 
     Outputs of classes and labels are logits, what a head made of them is left out; values keep
@@ -142,21 +142,39 @@ def for_task(read: ReadModel, task: Task, path: str) -> ReadModel:
     if kind not in ("classification", "multi-label"):
         read = with_head(read)
     outputs = math.prod(read.network.output_shape)
-    pair = kind == "classification" and len(task.class_names) == 2 and read.head != "softmax"
-    if read.network.input_shape != task.input_shape or not (
-        outputs == task.outputs or (pair and outputs == 1)
-    ):
-        what = {"classification": "class", "multi-label": "label"}.get(kind, "value")
-        raise InputError(
-            f"A model must take the task's samples and give one output per {what}: shape "
-            f"{task.input_shape} and {task.outputs} outputs; {path} takes "
-            f"{read.network.input_shape} and gives {outputs}."
-        )
-    if read.head == "softmax" and kind != "classification":
-        raise InputError(
-            f"A model that ends in softmax is for classes; the task of {task.name} is {kind}."
-        )
+    require_interface(read.network.input_shape, outputs, read.head, task, path, what)
     return read
+
+
+def require_interface(
+    shape: Shape, outputs: int, head: Head, task: Task, path: str, what: str
+) -> None:
+    """Refuse a model that does not take a task's samples, or does not give its outputs.
+
+    Args:
+        shape: Of a sample that it takes.
+        outputs: How many values it gives.
+        head: What it does to them.
+        task: What it is for.
+        path: Of the model.
+        what: The model is to be.
+
+    Raises:
+        InputError: If it does not.
+    """
+    kind = task.goal.kind.name
+    pair = kind == "classification" and len(task.class_names) == 2 and head != "softmax"
+    if shape != task.input_shape or not (outputs == task.outputs or (pair and outputs == 1)):
+        each = {"classification": "class", "multi-label": "label"}.get(kind, "value")
+        raise InputError(
+            f"A {what} must take the task's samples and give one output per {each}: shape "
+            f"{task.input_shape} and {task.outputs} outputs; {path} takes {shape} and gives "
+            f"{outputs}."
+        )
+    if head == "softmax" and kind != "classification":
+        raise InputError(
+            f"A {what} that ends in softmax is for classes; the task of {task.name} is {kind}."
+        )
 
 
 def shaped_for(read: ReadModel, task: Task) -> Task:
@@ -164,8 +182,19 @@ def shaped_for(read: ReadModel, task: Task) -> Task:
 
     A signal of the model may be an image of the data's, or a vector a plane that is flattened.
     """
-    ours, theirs = task.input_shape, read.network.input_shape
     flattens = all(isinstance(layer, Dense) for layer in read.network.consumers[INPUT])
+    return viewed(task, read.network.input_shape, flattens=flattens)
+
+
+def viewed(task: Task, theirs: Shape, *, flattens: bool = False) -> Task:
+    """Return a task with its samples in a model's shape, where that is but another view of them.
+
+    Args:
+        task: The data.
+        theirs: Shape that the model takes.
+        flattens: Whether the model does not mind in which shape values come.
+    """
+    ours = task.input_shape
     same = [n for n in ours if n > 1] == [n for n in theirs if n > 1]
     if ours != theirs and math.prod(ours) == math.prod(theirs) and (same or flattens):
         return task.shaped(theirs)

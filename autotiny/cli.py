@@ -1,38 +1,28 @@
 """The commands of ``autotiny`` and their options; what they do is in ``autotiny.commands``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from autotiny import cli_files, cli_trials
 from autotiny.cli_options import (
-    AppFlash,
-    AppRam,
-    ClassWeights,
-    Data,
     DeviceName,
     Flash,
     Force,
     Form,
     Format,
-    HeadName,
-    Kernels,
     Latency,
-    LayoutName,
-    MetricName,
-    Model,
     Name,
     Out,
     Plot,
     Ram,
     RuntimeName,
-    Seed,
-    Space,
-    TaskKind,
+    StudyOptions,
     Trials,
     Trust,
     complete_devices,
+    takes_study_options,
 )
 
 app = typer.Typer(
@@ -67,19 +57,9 @@ def _options(
 
 
 @app.command(epilog="Example: autotiny search --data my.npz --space ds_cnn --device nrf52840")
+@takes_study_options()
 def search(
-    data: Data = None,
-    space: Space = None,
-    model: Model = None,
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    runtime: RuntimeName = None,
-    optimise: Form = None,
+    options: StudyOptions,
     trials: Trials = None,
     timeout: Annotated[
         str | None,
@@ -88,7 +68,6 @@ def search(
     study: Annotated[
         str | None, typer.Option("--study", metavar="NAME", help="Name of the new study.")
     ] = None,
-    seed: Seed = None,
     sampler: Annotated[
         str | None, typer.Option("--sampler", help="tpe (default), nsga2 or random.")
     ] = None,
@@ -100,11 +79,6 @@ def search(
             "score,flash,ram).",
         ),
     ] = None,
-    task: TaskKind = None,
-    metric: MetricName = None,
-    class_weights: ClassWeights = None,
-    head: HeadName = None,
-    layout: LayoutName = None,
     config: Annotated[
         Path | None,
         typer.Option("-c", "--config", metavar="FILE", help="Study file with these options."),
@@ -121,32 +95,15 @@ def search(
     """Search for models that fit a budget; ends with the front."""
     from autotiny.commands.search import run_search
 
-    options: dict[str, Any] = {
-        "data": data,
-        "space": space,
-        "model": model,
-        "flash": flash,
-        "ram": ram,
-        "app_flash": app_flash,
-        "app_ram": app_ram,
-        "latency": latency,
-        "device": device,
-        "kernels": kernels,
-        "runtime": runtime,
-        "optimise": optimise,
+    given = {
+        **options,
         "trials": trials,
         "timeout": timeout,
         "study": study,
-        "seed": seed,
         "sampler": sampler,
         "objectives": objectives,
-        "task": task,
-        "metric": metric,
-        "class_weights": class_weights,
-        "layout": layout,
-        "head": head,
     }
-    return run_search(options, config, tuple(assignments or ()))
+    return run_search(given, config, tuple(assignments or ()))
 
 
 @app.command(epilog="Example: autotiny resume digits-cnn --trials 80")
@@ -238,14 +195,36 @@ def export(
     latency: Latency = None,
     device: DeviceName = None,
     optimise: Form = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime",
+            metavar="NAME",
+            help="litert: float files for Linux boards (Raspberry Pi) in place of firmware.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="FORM[,FORM]",
+            help="Of --runtime litert: float16, dynamic, int8-weight-only (default: all three).",
+        ),
+    ] = None,
     force: Force = False,
     trust: Trust = False,
 ) -> int:
-    """Write a model as .tflite, C array and firmware, proved bit for bit."""
+    """Write a model as .tflite, C array and firmware, proved bit for bit; or for Linux boards.
+
+    For a Raspberry Pi: autotiny export digits-cnn --pick knee --runtime litert --out pi
+    """
     from autotiny.commands._options import Limits
     from autotiny.commands.export import export_trial
+    from autotiny.commands.export_litert import checked_litert, export_linux
 
     limits = Limits(flash, ram, latency=latency, device=device, optimise=optimise)
+    if checked_litert(runtime, weights, target):
+        return export_linux(name, trial, pick, weights, limits, out, force, trust)
     return export_trial(name, trial, pick, target, limits, out, force, trust)
 
 

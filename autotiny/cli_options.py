@@ -3,8 +3,11 @@
 Imported for every ``--help``, so nothing heavy is imported here.
 """
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -140,6 +143,14 @@ Model = Annotated[
         "package.module:function); the search space then gives only its parameters.",
     ),
 ]
+TeacherModel = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        metavar="FILE",
+        help="Trained model, as for --model, that teaches in place of the base model.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of every random choice (default 0).")]
 TaskKind = Annotated[
     str | None,
@@ -168,3 +179,59 @@ LayoutName = Annotated[
     str | None,
     typer.Option("--layout", help="Samples are: vector, signal or image; inferred if left out."),
 ]
+StudyOptions = dict[str, Any]
+#: Options by the keys of a study file that every command takes which may make a study.
+STUDY_OPTIONS: dict[str, Any] = {
+    "data": Data,
+    "space": Space,
+    "model": Model,
+    "teacher": TeacherModel,
+    "flash": Flash,
+    "ram": Ram,
+    "app_flash": AppFlash,
+    "app_ram": AppRam,
+    "latency": Latency,
+    "device": DeviceName,
+    "kernels": Kernels,
+    "runtime": RuntimeName,
+    "optimise": Form,
+    "seed": Seed,
+    "task": TaskKind,
+    "metric": MetricName,
+    "class_weights": ClassWeights,
+    "head": HeadName,
+    "layout": LayoutName,
+}
+
+
+def takes_study_options(
+    *, but: tuple[str, ...] = ()
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command ``STUDY_OPTIONS`` in the place of its parameter ``options``.
+
+    The command gets them as one dictionary, None where one is not given.
+
+    Args:
+        but: Those that it does not take.
+    """
+    names = [name for name in STUDY_OPTIONS if name not in but]
+
+    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def taking(**given: Any) -> int:
+            return command(options={name: given.pop(name) for name in names}, **given)
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        shared = [
+            inspect.Parameter(name, kind, default=None, annotation=STUDY_OPTIONS[name])
+            for name in names
+        ]
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            own = parameter.name != "options"
+            parameters += [parameter.replace(kind=kind)] if own else shared
+        taking.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        taking.__annotations__ = {found.name: found.annotation for found in parameters}
+        return taking
+
+    return decorated

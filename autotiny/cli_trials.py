@@ -5,28 +5,12 @@ from typing import Annotated
 import typer
 
 from autotiny.cli_options import (
-    AppFlash,
-    AppRam,
-    ClassWeights,
-    Data,
-    DeviceName,
-    Flash,
-    Form,
     Format,
-    HeadName,
-    Kernels,
-    Latency,
-    LayoutName,
-    MetricName,
-    Model,
     Plot,
-    Ram,
-    RuntimeName,
-    Seed,
-    Space,
-    TaskKind,
+    StudyOptions,
     Trust,
     complete_studies,
+    takes_study_options,
 )
 
 app = typer.Typer()
@@ -47,27 +31,11 @@ StudyName = Annotated[
 
 
 @app.command("try", epilog="Example: autotiny try --set width=0.5 --set sparsity=0.8 --flash 60KB")
+@takes_study_options()
 def try_(
+    options: StudyOptions,
     setting: Setting = None,
-    data: Data = None,
-    space: Space = None,
-    model: Model = None,
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    runtime: RuntimeName = None,
-    optimise: Form = None,
     study: StudyName = None,
-    seed: Seed = None,
-    task: TaskKind = None,
-    metric: MetricName = None,
-    class_weights: ClassWeights = None,
-    head: HeadName = None,
-    layout: LayoutName = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Train it even if it is over the budget.")
     ] = False,
@@ -77,31 +45,12 @@ def try_(
     """Make and score one model with the settings you give, beside the base model."""
     from autotiny.commands.try_one import try_setting
 
-    options = {
-        "data": data,
-        "space": space,
-        "model": model,
-        "flash": flash,
-        "ram": ram,
-        "app_flash": app_flash,
-        "app_ram": app_ram,
-        "latency": latency,
-        "device": device,
-        "kernels": kernels,
-        "runtime": runtime,
-        "optimise": optimise,
-        "study": study,
-        "seed": seed,
-        "task": task,
-        "metric": metric,
-        "class_weights": class_weights,
-        "head": head,
-        "layout": layout,
-    }
-    return try_setting(options, tuple(setting or ()), anyway=anyway, output=output, trust=trust)
+    given = {**options, "study": study}
+    return try_setting(given, tuple(setting or ()), anyway=anyway, output=output, trust=trust)
 
 
 @app.command(epilog="Example: autotiny shrink mine.keras --data my.npz --min-score 0.93")
+@takes_study_options(but=("space", "model"))
 def shrink(
     source: Annotated[
         str,
@@ -117,6 +66,7 @@ def shrink(
             "--min-score", metavar="SCORE", help="Validation score to be at least as good as."
         ),
     ],
+    options: StudyOptions,
     by: Annotated[
         str, typer.Option("--by", help="channels (default), weights (zeros) or bits.")
     ] = "channels",
@@ -125,23 +75,7 @@ def shrink(
         int | None, typer.Option("--epochs", min=1, help="Of each step (default 30).")
     ] = None,
     setting: Setting = None,
-    data: Data = None,
-    flash: Flash = None,
-    ram: Ram = None,
-    app_flash: AppFlash = None,
-    app_ram: AppRam = None,
-    latency: Latency = None,
-    device: DeviceName = None,
-    kernels: Kernels = None,
-    runtime: RuntimeName = None,
-    optimise: Form = None,
     study: StudyName = None,
-    seed: Seed = None,
-    task: TaskKind = None,
-    metric: MetricName = None,
-    class_weights: ClassWeights = None,
-    head: HeadName = None,
-    layout: LayoutName = None,
     plot: Plot = None,
     output: Format = "table",
     trust: Trust = False,
@@ -149,24 +83,5 @@ def shrink(
     """Make a model smaller step by step, down to the smallest that is good enough."""
     from autotiny.commands.shrink import ShrinkOptions, shrink_model
 
-    options = {
-        "data": data,
-        "flash": flash,
-        "ram": ram,
-        "app_flash": app_flash,
-        "app_ram": app_ram,
-        "latency": latency,
-        "device": device,
-        "kernels": kernels,
-        "runtime": runtime,
-        "optimise": optimise,
-        "study": study,
-        "seed": seed,
-        "task": task,
-        "metric": metric,
-        "class_weights": class_weights,
-        "head": head,
-        "layout": layout,
-    }
     how = ShrinkOptions(min_score, by, steps, epochs, plot, output, trust)
-    return shrink_model(source, options, tuple(setting or ()), how)
+    return shrink_model(source, {**options, "study": study}, tuple(setting or ()), how)

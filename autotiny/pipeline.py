@@ -49,6 +49,7 @@ from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Packed, Runtime
 from autotiny.students import Artifact, Prepared, Student, train_student
 from autotiny.tasks._base import Task
+from autotiny.teacher import Teacher
 from autotiny.training.augmentations import suits
 
 #: What a model does to its last values on the device: nothing, or probabilities of classes.
@@ -90,9 +91,11 @@ class Pipeline:
         evidence: Evidence | None = None,
         protect: Sequence[str] = (),
         head: Head = "linear",
+        teacher: Teacher | None = None,
     ) -> None:
         self._task, self._base, self._sensitivity = task, base, tuple(sensitivity)
         self._runtime, self._spending = runtime, spending
+        self._teacher = teacher or Teacher.of(base)
         self._head, self._sparsity_sensitivity = head, tuple(sparsity_sensitivity)
         self._seed, self._batch_size, self._blocks = seed, batch_size, tuple(blocks)
         self._evidence, self._protect = evidence, tuple(protect)
@@ -217,6 +220,7 @@ class Pipeline:
             prepared,
             self._task,
             self._base,
+            self._teacher,
             self.representative,
             batch_size=self._batch_size,
             seed=seed,

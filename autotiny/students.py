@@ -15,12 +15,14 @@ from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.distillation import NO_LESSON, TEACHINGS, Classroom, Lesson
 from autotiny.compression.sparsity import Pruning
 from autotiny.compression.width import Thinning, cut
+from autotiny.errors import InputError
 from autotiny.lowering import FREE_GRIDS, Ranges, activation_ranges, operator_bits
 from autotiny.networks.batch_norm import fold_batch_norm
 from autotiny.networks.graph import Network, Weights
 from autotiny.networks.precision import PrecisionPlan
 from autotiny.runtimes._base import Footprint, Packed
 from autotiny.tasks._base import Task
+from autotiny.teacher import Teacher
 
 if TYPE_CHECKING:
     from autotiny.training.loop import TrainingSettings
@@ -105,6 +107,7 @@ def train_student(
     prepared: Prepared,
     task: Task,
     base: BaseModel,
+    teacher: Teacher,
     samples: Reals,
     *,
     batch_size: int,
@@ -117,7 +120,8 @@ def train_student(
     Args:
         prepared: The candidate.
         task: Its data.
-        base: The base model, which teaches.
+        base: The base model.
+        teacher: Who teaches: the base model, too, or another.
         samples: Training samples that ranges are measured on.
         batch_size: Samples a step where the candidate does not say.
         seed: Of the order of samples and of all that is drawn.
@@ -128,7 +132,7 @@ def train_student(
 
     candidate, fitting = prepared.candidate, prepared.candidate.fitting
     settings = _settings(prepared, batch_size, seed)
-    lesson = _lesson(prepared, task, base, settings)
+    lesson = _lesson(prepared, task, base, teacher, settings)
     result = train(
         prepared.network,
         prepared.weights,
@@ -167,7 +171,7 @@ def train_student(
         settings,
         goal=task.goal,
         # A hint or a peer has said what it can; what is left is to follow the teacher's outputs.
-        lesson=Lesson(base.train_outputs if lesson.outputs is None else lesson.outputs),
+        lesson=Lesson(teacher.train_outputs if lesson.outputs is None else lesson.outputs),
         on_epoch=on_epoch and (lambda epoch, loss: on_epoch(done + epoch, loss)),
     )
     weights = snap_clustered(result.weights, levels)
@@ -222,7 +226,11 @@ def _settings(prepared: Prepared, batch_size: int, seed: int) -> "TrainingSettin
 
 
 def _lesson(
-    prepared: Prepared, task: Task, base: BaseModel, settings: "TrainingSettings"
+    prepared: Prepared,
+    task: Task,
+    base: BaseModel,
+    teacher: Teacher,
+    settings: "TrainingSettings",
 ) -> Lesson:
     """Return what a student is taught by; networks in between are trained for it."""
     from autotiny.training.forward import features, logits
@@ -231,6 +239,12 @@ def _lesson(
     distillation = prepared.candidate.distillation
     if distillation.alpha == 0:
         return NO_LESSON
+    teaching = TEACHINGS[distillation.kind]
+    if teaching.needs_network and teacher.network is None:
+        raise InputError(
+            f"distillation: {teaching.name} needs the teacher's layers, and this teacher is known "
+            "by its outputs alone: it must be soft, progressive or self."
+        )
 
     def taught(network: Network, weights: Weights, outputs: Reals | None) -> Weights:
         plain = dataclasses.replace(
@@ -246,9 +260,9 @@ def _lesson(
     room = Classroom(
         student=prepared.network,
         weights=prepared.weights,
-        teacher=base.network,
-        teacher_weights=base.weights,
-        teacher_outputs=base.train_outputs,
+        teacher=teacher.network,
+        teacher_weights=teacher.weights,
+        teacher_outputs=teacher.train_outputs,
         # Half-way between the two on a logarithmic scale.
         assistant=lambda: cut(
             base.network, base.weights, math.sqrt(prepared.candidate.width), prepared.thinning
@@ -257,4 +271,4 @@ def _lesson(
         outputs=lambda network, weights: logits(network, weights, task.train.x),
         features=lambda network, weights, layer: features(network, weights, layer, task.train.x),
     )
-    return TEACHINGS[distillation.kind].lesson(room)
+    return teaching.lesson(room)

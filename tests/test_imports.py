@@ -11,8 +11,8 @@ ORDER = (
     "user_code", "tasks", "networks", "tflite", "readers", "lowering", "runtimes", "devices",
     "budget",
     "evaluation", "compression", "training", "hyperparameters", "candidate", "base_model",
-    "students", "pipeline", "export", "conversion", "study", "report", "cli_options", "commands",
-    "cli_files", "cli_trials", "cli", "__main__",
+    "teacher", "students", "pipeline", "export", "conversion", "study", "report", "cli_options",
+    "commands", "cli_files", "cli_trials", "cli", "__main__",
 )  # fmt: skip
 MOST_LINES, MEDIAN_LINES = 400, 150
 

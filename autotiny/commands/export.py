@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from autotiny.commands._chosen import checked_choice, chosen_record
 from autotiny.commands._options import Limits
-from autotiny.errors import InputError, NothingFitsError
+from autotiny.errors import NothingFitsError
 from autotiny.evaluation import device_outputs
 from autotiny.report.console import console
 from autotiny.report.outcome import outcome_parts
 from autotiny.report.tables import cost_line, footprint_table, lacking
 from autotiny.runtimes import get_runtime
 from autotiny.runtimes._base import Target
-from autotiny.study.front import Pick, pick
-from autotiny.study.retarget import records_on, repacked
+from autotiny.study.retarget import repacked
 from autotiny.study.search import Search
 from autotiny.tasks.kinds import Anomaly
-from autotiny.tasks.metrics import METRICS
 
 
 def export_trial(
@@ -44,23 +43,14 @@ def export_trial(
     )
     from autotiny.export.engine import beside, compiled, measured
 
-    if (number is None) == (how is None):
-        raise InputError("An export takes one of --trial and --pick; give exactly one.")
+    how = checked_choice(number, how)
     firmware = checked_ecosystem(ecosystem)
-    if how in METRICS:
-        how = "score"
-    if how is not None and how not in get_args(Pick):
-        raise InputError(f"--pick must be one of {', '.join(get_args(Pick))}; got {how!r}.")
     search = Search.open(name, trusted=trust)
     task, config = search.task, search.config
     limits = replace(limits, runtime=config.runtime)
     budget, target = limits.budget_and_target(config.budget, config.device)
     target = ecosystem_target(ecosystem, target)
-    if number is not None:
-        record = search.record(number)
-    else:
-        front = search.front(budget, records_on(search, target, budget))
-        record = pick(front, how)  # type: ignore[arg-type]
+    record = chosen_record(search, number, how, target, budget)
     model, image = (search.folder.get_artifact(record, kind) for kind in ("model", "image"))
     validation, searched_for = search.device_score(record), record.encodings
     if target != config.device:

@@ -11,13 +11,32 @@ from autotiny.report.closest import print_closest
 from autotiny.report.console import console
 from autotiny.report.progress import search_progress
 from autotiny.report.tables import front_table
+from autotiny.report.teaching import teacher_lines
 from autotiny.runtimes import get_runtime
 from autotiny.study.config import StudyConfig
 from autotiny.study.front import TrialRecord, pick
 from autotiny.study.resolving import resolve_config
 from autotiny.study.search import Search
+from autotiny.study.teaching import never_asked
 from autotiny.tasks import Task
 from autotiny.units import format_bytes, format_seconds
+
+
+def say_teacher(search: Search, *, concluded: bool = False) -> None:
+    """Print a study's own teacher's score beside the base model's, if it has one of its own.
+
+    Args:
+        search: The study.
+        concluded: A base model that had to be trained is there; of one that was brought, all has
+            been said.
+    """
+    config, brought = search.config, search.config.model is not None
+    if (concluded and brought) or (teacher := search.teacher()) is None:
+        return
+    base = search.base_model().validation_score if concluded or brought else None
+    assert config.teacher is not None
+    for line in teacher_lines(config.teacher, teacher.validation_score, base, config.score):
+        console().print(line)
 
 
 def run_search(
@@ -38,6 +57,11 @@ def _run(search: Search, trials: int | None) -> int:
     total, done = trials or search.config.trials, len(search.records())
     try:
         announce(search, total, done)
+        if search.config.teacher is not None and never_asked(search.config.space):
+            out.print(
+                "The teacher is never asked: distillation_alpha is 0 in this search space; --set "
+                "'distillation_alpha={low: 0, high: 0.9}' searches how much it teaches."
+            )
         with search_progress(out, total, done) as report:
             search.run(trials=trials, on_progress=report)
     except KeyboardInterrupt:
@@ -88,6 +112,7 @@ def announce(search: Search, total: int, done: int) -> None:
         score = search.base_model().validation_score
         name = config.score.name
         console().print(f"{config.model}: validation {name} {score:.4f} (float, measured)")
+    say_teacher(search)
 
 
 def _no_interpreter(config: StudyConfig) -> str:
@@ -129,6 +154,8 @@ def _conclude(search: Search, seconds: float) -> int:
         f"\n{len(records)} trials ({rejected or 'none'} rejected as over budget, untrained) "
         f"in {format_seconds(seconds)}; {len(front)} on the front{':' if front else '.'}"
     )
+    if records:
+        say_teacher(search, concluded=True)
     if errors := search.errors():
         out.print(f"{errors} candidates failed and were left out (see above).")
     if not front:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from autotiny.commands._given import export_line, given_progress, open_or_create
 from autotiny.commands._options import checked_format, checked_plot
+from autotiny.commands.search import say_teacher
 from autotiny.errors import InputError, NothingFitsError, SearchInterruptedError
 from autotiny.hyperparameters import Value
 from autotiny.report.console import console
@@ -132,6 +133,7 @@ def _conclude(
         return 0 if best else NothingFitsError.exit_code
     if steps:
         out.print(steps_table(steps, best, varied))
+    say_teacher(search, concluded=True)
     if drawn:
         out.print(f"Steps drawn to {how.plot}")
     if best is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from autotiny.commands._given import export_line, given_progress, open_or_create
 from autotiny.commands._options import checked_format
+from autotiny.commands.search import say_teacher
 from autotiny.errors import NothingFitsError, SearchInterruptedError
 from autotiny.hyperparameters import Value
 from autotiny.report.comparison import comparison_text, layers_table, models_table
@@ -61,6 +62,7 @@ def _print(
     out, name = console(), search.folder.name
     out.print(f"\nTrial {record.number} of {name} beside its base model", style="bold")
     out.print(models_table(found, record))
+    say_teacher(search, concluded=True)
     if found.trial.layers:
         out.print(layers_table(found, record))
     for parameter, reason in record.dropped.items():

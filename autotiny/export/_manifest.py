@@ -13,6 +13,8 @@ import autotiny
 FORMAT = "autotiny-bundle/1"
 #: Of a folder that ``autotiny compile`` writes.
 ENGINE_FORMAT = "autotiny-engine/1"
+#: Of a folder for Linux boards.
+LITERT_FORMAT = "autotiny-litert/1"
 
 #: Packages whose version can change the bytes or the figures of a bundle.
 _PACKAGES = (
@@ -116,7 +118,11 @@ def is_bundle_manifest(text: str) -> bool:
         content = json.loads(text)
     except ValueError:
         return False
-    return isinstance(content, dict) and content.get("format") in (FORMAT, ENGINE_FORMAT)
+    return isinstance(content, dict) and content.get("format") in (
+        FORMAT,
+        ENGINE_FORMAT,
+        LITERT_FORMAT,
+    )
 
 
 def plain(value: Any) -> Any:

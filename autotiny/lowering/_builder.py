@@ -14,6 +14,7 @@ from autotiny.networks.layers import Shape
 #: What a constant of each NumPy type is stored as.
 _TYPES: dict[str, int] = {
     "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
     "int32": schema.TensorType.INT32,
@@ -49,7 +50,7 @@ class Builder:
         self._subgraph.name = "main"
         self._subgraph.tensors, self._subgraph.operators = [], []
         self._model.subgraphs = [self._subgraph]
-        self._codes: dict[int, int] = {}
+        self._codes: dict[tuple[int, int], int] = {}
 
     def add_tensor(
         self,
@@ -88,18 +89,33 @@ class Builder:
         return len(self._subgraph.tensors) - 1
 
     def add_operator(
-        self, builtin: int, inputs: Sequence[int], output: int, options: tuple[int, Any] | None
+        self,
+        builtin: int,
+        inputs: Sequence[int],
+        output: int,
+        options: tuple[int, Any] | None,
+        *,
+        version: int = 1,
     ) -> None:
-        """Add an operator; its options are a type of the schema's union and an object of it."""
-        if builtin not in self._codes:
+        """Add an operator.
+
+        Args:
+            builtin: ``schema.BuiltinOperator``.
+            inputs: Tensors that it takes.
+            output: Tensor that it gives.
+            options: A type of the schema's union and an object of it.
+            version: Of the operator: what older runtimes do not have is of a later one.
+        """
+        key = (builtin, version)
+        if key not in self._codes:
             code = schema.OperatorCodeT()
             # Readers older than 2020 look at the 8-bit field only.
             code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
-            code.version = 1
+            code.version = version
             self._model.operatorCodes.append(code)
-            self._codes[builtin] = len(self._model.operatorCodes) - 1
+            self._codes[key] = len(self._model.operatorCodes) - 1
         operator = schema.OperatorT()
-        operator.opcodeIndex = self._codes[builtin]
+        operator.opcodeIndex = self._codes[key]
         operator.inputs, operator.outputs = list(inputs), [output]
         if options is not None:
             operator.builtinOptionsType, operator.builtinOptions = options

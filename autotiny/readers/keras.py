@@ -18,7 +18,14 @@ from autotiny.readers._keras_graph import UnsupportedLayerError, fixed_shape, un
 from autotiny.readers._keras_layers import read_layer
 from autotiny.readers._keras_reader import KerasReader, KerasValue
 
-__all__ = ["ReadModel", "UnsupportedLayerError", "network_from_keras", "read_keras"]
+__all__ = [
+    "ReadModel",
+    "UnsupportedLayerError",
+    "keras_outputs",
+    "network_from_keras",
+    "read_keras",
+    "with_head",
+]
 
 #: A part of fewer layers is not worth a search.
 _LEAST_PART = 3
@@ -77,7 +84,7 @@ def read_keras(model: Any) -> ReadModel:
             layer,
             f"a normalisation of features must be followed by Dense, not by {error.reader!r}",
         ) from None
-    read = ReadModel(network, weights, head, tuple(draft.notes), partial(_outputs, model))
+    read = ReadModel(network, weights, head, tuple(draft.notes), partial(keras_outputs, model))
     for note in read.notes:
         _log.info("%s: %s", model.name, note)
     return read
@@ -112,8 +119,8 @@ def _names(model: Any) -> set[str]:
     return {layer.name for layer in model.layers}
 
 
-def _outputs(model: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the model itself gives, ``(n, outputs)``, head included."""
+def keras_outputs(model: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a Keras model itself gives, ``(n, outputs)``, head included."""
     shape = fixed_shape(model.input_shape, "input")
     parts = [
         np.asarray(model(x[i : i + _BATCH].reshape(-1, *shape), training=False), np.float32)

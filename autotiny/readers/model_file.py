@@ -37,7 +37,7 @@ def read_model_file(path: str | Path, sha256: str | None = None) -> ReadModel:
         return read_onnx(load_onnx_file(path), path)
     from autotiny.readers.keras import read_keras
 
-    return read_keras(_made(str(path)) if runs_code(str(path)) else load_keras_file(path))
+    return read_keras(made_model(str(path)) if runs_code(str(path)) else load_keras_file(path))
 
 
 def fingerprint_of(path: str | Path) -> str:
@@ -86,7 +86,7 @@ def check_model(path: str | Path, sha256: str) -> None:
         )
 
 
-def _made(spec: str) -> Any:
+def made_model(spec: str) -> Any:
     """Return the Keras model that the user's function makes."""
     with importable_here():
         function = find_function(spec, "model")

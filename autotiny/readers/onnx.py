@@ -17,7 +17,7 @@ from autotiny.networks.affine import UnresolvedAffineError
 from autotiny.networks.graph import INPUT
 from autotiny.networks.layers import Activation, Shape
 from autotiny.networks.rewrite import simplified
-from autotiny.readers._draft import Draft, ReadModel
+from autotiny.readers._draft import Draft, Head, ReadModel
 from autotiny.readers._onnx_linear import LINEAR
 from autotiny.readers._onnx_reader import OnnxReader, OnnxValue
 from autotiny.readers._onnx_shapes import OTHERS
@@ -58,18 +58,12 @@ def read_onnx(model: Any, path: str | Path) -> ReadModel:
     """
     import onnx
 
-    graph = model.graph
+    graph, source = model.graph, _only_input(model, path)
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise InputError(
-            f"An ONNX model must have one input and one output; {path} has {len(inputs)} and "
-            f"{len(graph.output)}: concatenate them outside the model."
-        )
-    shape = _fixed(path, inputs[0])
+    shape = _fixed(path, source)
     draft = Draft(channels_last(shape))
     reader = OnnxReader(draft, str(path), constants, LINEAR | OTHERS)
-    reader.values[inputs[0].name] = OnnxValue(INPUT, shape)
+    reader.values[source.name] = OnnxValue(INPUT, shape)
     for node in graph.node:
         reader.read(node)
     last = reader.values.get(graph.output[0].name)
@@ -90,6 +84,33 @@ def read_onnx(model: Any, path: str | Path) -> ReadModel:
             "use `autotiny compress`."
         ) from None
     return ReadModel(network, weights, head, tuple(draft.notes), _reference(model, shape))
+
+
+def onnx_outputs(
+    model: Any, path: str | Path
+) -> tuple[Shape, Head, Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
+    """Return a loaded ONNX model's input shape, channels last, its head, and what it gives.
+
+    Raises:
+        InputError: If it has several inputs or outputs, or open shapes.
+    """
+    shape = _fixed(path, _only_input(model, path))
+    heads: dict[str, Head] = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+    ends = [node for node in model.graph.node if model.graph.output[0].name in node.output]
+    head = heads.get(ends[0].op_type, "linear") if ends else "linear"
+    return channels_last(shape), head, _reference(model, shape)
+
+
+def _only_input(model: Any, path: str | Path) -> Any:
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise InputError(
+            f"An ONNX model must have one input and one output; {path} has {len(inputs)} and "
+            f"{len(graph.output)}: concatenate them outside the model."
+        )
+    return inputs[0]
 
 
 def channels_last(shape: Shape) -> Shape:

@@ -44,6 +44,8 @@ class StudyConfig(BaseModel):
         space: The whole search space, so that a study does not change when a file does.
         model: The user's trained Keras model, which takes the place of a family.
         model_sha256: Its fingerprint.
+        teacher: The user's trained model that teaches in place of the base model.
+        teacher_sha256: Its fingerprint.
         flash_bytes: Budget; None is no limit.
         ram_bytes: Budget; None is no limit.
         latency_s: Budget on predicted latency; None is no limit.
@@ -74,6 +76,8 @@ class StudyConfig(BaseModel):
     space: SearchSpace
     model: str | None = None
     model_sha256: str = ""
+    teacher: str | None = None
+    teacher_sha256: str = ""
     flash_bytes: int | None = Field(default=None, gt=0)
     ram_bytes: int | None = Field(default=None, gt=0)
     latency_s: float | None = Field(default=None, gt=0)

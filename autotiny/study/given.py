@@ -15,6 +15,7 @@ from autotiny.study.resolving import apply_assignments, expanded
 from autotiny.study.sampling import suggest
 from autotiny.study.space import Choices, Range, SearchSpace
 from autotiny.study.space_files import parse_space, read_space
+from autotiny.study.teaching import TAUGHT_ALPHA, require_same_teacher
 
 #: User attributes of a trial: its hyperparameters, and that it is trained even if over budget.
 GIVEN, ANYWAY = "given", "anyway"
@@ -46,16 +47,19 @@ def _typed(name: str, value: Value) -> Value:
     return float(value) if RULES[name].kind == "float" else value
 
 
-def complete_setting(setting: Mapping[str, Value], space: SearchSpace) -> dict[str, Value]:
+def complete_setting(setting: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:
     """Return what a trial keeps: what is given, and defaults of what its study looks at otherwise.
 
-    Those that cannot matter beside the others are left out, unless they were given.
+    Those that cannot matter beside the others are left out, unless they were given. A teacher of
+    the user's own teaches unless it is told not to.
     """
+    if config.teacher is not None:
+        setting = {"distillation_alpha": TAUGHT_ALPHA, **setting}
     chosen: dict[str, Value] = {}
     for name, rule in RULES.items():
         if name in setting:
             chosen[name] = setting[name]
-        elif name in space.parameters and rule.matters(chosen):
+        elif name in config.space.parameters and rule.matters(chosen):
             chosen[name] = rule.default
     return chosen
 
@@ -134,6 +138,8 @@ def require_same(
             names = [part.strip() for part in parts]
             value = tuple(config.score.name if part == "score" else part for part in names)
             _require_equal(config, name, value, config.named_objectives)
+        elif name == "teacher":
+            require_same_teacher(config, str(value))
         elif name == "target":
             stored = config.target
             for key, part in value.items():

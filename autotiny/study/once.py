@@ -43,6 +43,16 @@ def build_base_network(task: Task, space: SearchSpace) -> Network:
     return build_network(space.family, space.base, task.input_shape, task.outputs)
 
 
+def study_threads(config: StudyConfig, task: Task) -> None:
+    """Let TensorFlow have as many threads as a study's base model is worth, before it first runs.
+
+    A user's model is not known before TensorFlow has read it: it gets those that there are.
+    """
+    if config.model is None:
+        network = build_base_network(task, config.space)
+        choose_threads(config.space.training.batch_size * network.macs)
+
+
 def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProgress) -> BaseModel:
     """Return a study's base model: trained, or the user's own; from the cache if it is there.
 
@@ -54,10 +64,8 @@ def base_model(config: StudyConfig, task: Task, cache: Path, on_progress: OnProg
         from autotiny.readers.model_file import check_model
 
         check_model(config.model, config.model_sha256)
-    else:
-        # Also when the cache has it: what follows must run in as many threads as it did.
-        network = build_base_network(task, config.space)
-        choose_threads(config.space.training.batch_size * network.macs)
+    else:  # also when the cache has it: what follows must run in as many threads as it did
+        study_threads(config, task)
     steps, key = StepCache(cache), _key(config)
     if (stored := steps.load("base", key)) is not None:
         with contextlib.suppress(LookupError, TypeError, ValueError):  # another's: made again

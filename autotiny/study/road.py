@@ -17,6 +17,7 @@ from autotiny.study import once
 from autotiny.study.config import StudyConfig
 from autotiny.study.progress import OnProgress
 from autotiny.tasks import Task
+from autotiny.teacher import Teacher
 
 
 class Road:
@@ -29,6 +30,7 @@ class Road:
         cache: Folder of what is measured once.
         base: The base model.
         on_progress: Told of every step.
+        teacher: The study's own; None is the base model.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class Road:
         cache: Path,
         base: BaseModel,
         on_progress: OnProgress,
+        teacher: Teacher | None = None,
     ) -> None:
         self._config, self._task, self._runtime = config, task, runtime
+        self._teacher = teacher and teacher.giving(base.train_outputs.shape[1])
         self._cache, self._base, self._on_progress = cache, base, on_progress
 
     def pipeline(self) -> Pipeline:
@@ -76,6 +80,7 @@ class Road:
             evidence=self.evidence() if evidence else None,
             protect=space.protect,
             head=config.head,
+            teacher=self._teacher,
         )
 
     def sensitivity(self) -> tuple[Sensitivity, ...]:

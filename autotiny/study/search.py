@@ -43,8 +43,10 @@ from autotiny.study.sampling import (
 )
 from autotiny.study.seeds import Purpose, seed_for
 from autotiny.study.storage import StudyFolder, device_key, record_from_trial
+from autotiny.study.teaching import keep_teacher, kept_teacher
 from autotiny.study.trust import is_trusted, require_trusted, sign
 from autotiny.tasks import Task, load_task, runs_code
+from autotiny.teacher import Teacher
 
 #: A search goes on after a candidate that fails, but not after so many in a row: a few unforeseen
 #: errors, or many candidates of which each cannot be finished for a reason of its own.
@@ -68,8 +70,10 @@ class Search:
         Raises:
             InputError: If the data is bad, the study exists, or its folder cannot be written.
         """
-        config, task = resolved(config)
+        config, task, teacher = resolved(config)
         search = cls(StudyFolder.create(config), config)
+        if teacher is not None:
+            keep_teacher(search.config, teacher, search.folder.cache)
         search.__dict__["task"] = task
         sign(search.folder.path, config.data, config.fingerprint)
         return search
@@ -256,7 +260,7 @@ class Search:
         """
         import optuna
 
-        given = complete_setting(setting, self.config.space)
+        given = complete_setting(setting, self.config)
         attributes = {GIVEN: given} | ({ANYWAY: True} if anyway else {})
         with self.folder.lock():
             if not again:
@@ -296,7 +300,8 @@ class Search:
         base, config = self.base_model(on_progress), self.config
         if given is not None:
             config = config.model_copy(update={"space": fixed_space(config.space, given)})
-        return Road(config, self.task, self.runtime, self.folder.cache, base, on_progress)
+        cache, teacher = self.folder.cache, self.teacher()
+        return Road(config, self.task, self.runtime, cache, base, on_progress, teacher)
 
     def base_model(self, on_progress: OnProgress = lambda _: None) -> BaseModel:
         """Return the base model: trained, or the user's own; from the cache if it is there.
@@ -304,10 +309,19 @@ class Search:
         Raises:
             InputError: If the user's own is no longer the one the study was started with.
         """
-        model, facts = self.config.model, (self.config.data, self.config.fingerprint)
-        if model is not None and model_runs_code(model) and not self._trusted:
-            require_trusted(self.folder.path, *facts, names=model)
+        self._require_trusted(self.config.model)
         return once.base_model(self.config, self.task, self.folder.cache, on_progress)
+
+    def teacher(self) -> Teacher | None:
+        """Return the study's own teacher, as the study keeps it; None if the base model teaches."""
+        self._require_trusted(self.config.teacher)
+        return kept_teacher(self.config, self.task, self.folder.cache)
+
+    def _require_trusted(self, model: str | None) -> None:
+        """Refuse to run a user's function that makes a model, unless it may run."""
+        if model is not None and model_runs_code(model) and not self._trusted:
+            facts = (self.config.data, self.config.fingerprint)
+            require_trusted(self.folder.path, *facts, names=model)
 
     def errors(self) -> int:
         """Return how many candidates ended in an error: they count as drawn, not as trials."""

@@ -115,7 +115,7 @@ def shrink(
 
     def run(share: float) -> Outcome:
         chosen = {**setting, **setting_at(by, share)}
-        given = complete_setting(chosen, search.config.space)
+        given = complete_setting(chosen, search.config)
         prepared = search.pipeline(on_progress, given).prepare(Candidate.from_parameters(given))
         # The same before training is the same after: it is not trained twice.
         same = _identity(prepared)

@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 import autotiny
 from autotiny.__main__ import main
+from autotiny.cli import app
+from autotiny.cli_options import STUDY_OPTIONS
 
 HEAVY = {
     "tensorflow", "tf_keras", "keras", "optuna", "tflite_micro", "ai_edge_litert",
@@ -129,3 +132,14 @@ def test_spaces_and_no_studies(folder, cli):
     assert (code, err) == (0, "")
     assert out == "No studies in studies/ yet. Start one: autotiny search\n"
     assert not list(folder.iterdir())
+
+
+def test_commands_that_may_make_a_study_take_the_same_options():
+    command = typer.main.get_command(app)
+    taken = {
+        name: {option for param in command.commands[name].params for option in param.opts}
+        for name in ("search", "try", "shrink")
+    }
+    shared = {f"--{name.replace('_', '-')}" for name in STUDY_OPTIONS}
+    assert shared <= taken["search"] & taken["try"]
+    assert shared - taken["shrink"] == {"--space", "--model"}  # its argument says which

@@ -1,5 +1,6 @@
 """Given trials among proposed ones: whose turn it is, and what a sampler is told."""
 
+from autotiny.study.config import StudyConfig
 from autotiny.study.given import complete_setting, in_space, split_assignments
 from autotiny.study.samplers import anchor_of, draw_of
 from autotiny.study.search import Search
@@ -17,11 +18,21 @@ def test_settings_and_sections_are_told_apart():
 
 def test_what_cannot_matter_is_left_out_unless_it_is_given():
     space = parse_space(read_space("cnn"), "cnn")
-    plain = complete_setting({"width": 0.5}, space)
+    config = StudyConfig(study="s", data="digits", space=space)
+    plain = complete_setting({"width": 0.5}, config)
     assert (plain["width"], plain["learning_rate"]) == (0.5, 0.002)
     assert "pruning_begin" not in plain
-    assert complete_setting({"sparsity": 0.5}, space)["pruning_begin"] == 0.0
-    assert complete_setting({"pruning_begin": 0.1}, space)["pruning_begin"] == 0.1
+    assert complete_setting({"sparsity": 0.5}, config)["pruning_begin"] == 0.0
+    assert complete_setting({"pruning_begin": 0.1}, config)["pruning_begin"] == 0.1
+
+
+def test_a_teacher_of_the_users_teaches_unless_it_is_told_not_to():
+    space = parse_space({"family": "mlp", "parameters": {"width": 1.0}}, "a space")
+    config = StudyConfig(study="s", data="digits", space=space)
+    taught = config.model_copy(update={"teacher": "big.keras"})
+    assert "distillation_alpha" not in complete_setting({}, config)
+    assert complete_setting({}, taught)["distillation_alpha"] == 0.5
+    assert complete_setting({"distillation_alpha": 0.0}, taught)["distillation_alpha"] == 0.0
 
 
 def test_optuna_is_told_what_the_space_could_propose(study):
