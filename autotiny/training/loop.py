@@ -22,6 +22,7 @@ from autotiny.tasks._base import CLASSIFY, Goal, Split
 from autotiny.tensorflow_setup import prepare_tensorflow
 from autotiny.training.changes import Changes
 from autotiny.training.forward import forward, in_batches, windows
+from autotiny.training.gradients import gradients_of
 from autotiny.training.lessons import ADAPTER, HintTap, PeerNetwork, channels_of
 from autotiny.training.masks import Masks
 from autotiny.training.optimisers import OPTIMISERS
@@ -343,16 +344,12 @@ class _Loop:
 
     def _gradients(self, x: Any, batch: Batch) -> dict[str, Any]:
         """Return the gradient of a batch's own loss by every array."""
-        arrays = self._parameters.arrays()
-        with self._tf.GradientTape() as tape:
-            tape.watch(arrays)
+
+        def losses(arrays: dict[str, Any]) -> Any:
             outputs, _ = forward(self._network, arrays, x, training=True, cut_out=self._cut_out)
-            losses = self._kind.loss(self._tf, outputs, batch["y"])
-            loss = self._tf.reduce_mean(losses * batch.get("counts", 1.0))
-        found: dict[str, Any] = tape.gradient(
-            loss, arrays, unconnected_gradients=self._tf.UnconnectedGradients.ZERO
-        )
-        return found
+            return self._kind.loss(self._tf, outputs, batch["y"]) * batch.get("counts", 1.0)
+
+        return gradients_of(self._tf, losses, self._parameters.arrays())
 
     def _loss(self, outputs: Any, arrays: Any, batch: Batch) -> Any:
         """Return the mean loss of a batch."""
