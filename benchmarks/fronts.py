@@ -87,7 +87,9 @@ def smallest(front: Front, score: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Search with both sides, and print them beside each other."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="Behind --: further options of search."
+    )
     parser.add_argument("checkouts", nargs=2, type=Path, metavar="CHECKOUT")
     parser.add_argument("--data", default="digits")
     parser.add_argument("--space", nargs="+", default=["cnn"], help="one, or one for each side")
@@ -98,8 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--floor", type=float, default=0.9, help="score that is worth nothing")
     parser.add_argument("--scores", nargs="*", type=float, default=[0.95, 0.97, 0.98, 0.99])
-    parser.add_argument("more", nargs="*", help="behind --: further options of search")
-    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    options = parser.parse_args(given[:end])
+    options.more = given[end + 1 :]
     flash, ram = parse_size(options.flash), parse_size(options.ram)
     print(
         f"{options.data}, {options.runtime}, {options.flash} of flash, {options.ram} of RAM, "

@@ -17,12 +17,12 @@ _ANCHORS: tuple[tuple[dict[str, float], float], ...] = (
     ({}, 0.25),
 )
 MOST_ANCHORS = len(_ANCHORS)
-#: They are trained long, with a teacher, at a rate that suits fine-tuning.
+#: They are trained long, with a teacher, at a rate that suits small networks (docs/methods.md).
 _ANCHOR_TRAINING = {
     "sparsity": 0.0,
     "precision_tolerance": 0.0,
     "epochs": float("inf"),
-    "learning_rate": 0.003,
+    "learning_rate": 0.01,
     "distillation_alpha": 0.3,
 }
 #: Halvings that find the widest candidate that fits.

@@ -14,9 +14,8 @@ from autotiny.yaml_text import parse_yaml, read_yaml
 
 #: Hyperparameters that every built-in space searches.
 ASKED_FOR = {
-    "width", "sparsity", "pruning_schedule", "pruning_begin", "pruning_end", "pruning_power",
-    "pruning_frequency", "precision_tolerance", "encoding_ram", "distillation_alpha",
-    "distillation_temperature", "learning_rate", "epochs",
+    "width", "sparsity", "pruning_schedule", "precision_tolerance", "encoding_ram",
+    "distillation_alpha", "distillation_temperature", "learning_rate", "epochs",
 }  # fmt: skip
 SHAPES = {"mlp": (13,), "autoencoder": (13,), "cnn1d": (40, 1, 3), "tcn": (40, 1, 3)}
 IMAGE = (49, 10, 1)
@@ -31,8 +30,11 @@ def test_built_in_space(name):
     built_in = parse_space(read_space(name), name)
     assert built_in.family == name
     assert built_in.description.endswith(".")
-    assert ASKED_FOR <= set(built_in.parameters) <= set(RULES)
-    assert all(isinstance(spec, Range | Choices) for spec in built_in.parameters.values())
+    assert set(built_in.parameters) <= set(RULES)
+    asked = {key for key, spec in built_in.parameters.items() if isinstance(spec, Range | Choices)}
+    assert asked >= ASKED_FOR
+    fixed = {key: spec for key, spec in built_in.parameters.items() if key not in asked}
+    assert fixed == ({} if name == "autoencoder" else {"importance": "taylor"})
     network = build_network(name, built_in.base, SHAPES.get(name, IMAGE), 10)
     assert network.output_shape == (10,)
 
@@ -200,7 +202,7 @@ def test_only_what_matters_is_asked_for():
 
 def test_pruning_must_be_able_to_begin_before_it_ends():
     content = read_space("cnn")
-    content["parameters"] |= {"pruning_begin": 0.9, "sparsity": 0.5}
+    content["parameters"] |= {"pruning_begin": 0.9, "pruning_end": 0.8, "sparsity": 0.5}
     with pytest.raises(
         InputError, match=r"pruning_begin must be able to lie below .* 0\.9 at least"
     ):
