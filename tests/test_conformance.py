@@ -137,8 +137,8 @@ class Made:
         before, after = prepared.artifact.footprint, scored.artifact.footprint
         assert after.flash_bytes <= before.flash_bytes
         codes = set(scored.artifact.packed.encodings.values())
-        shapes = prepared.network.weight_shapes()
-        shorter = 2 * sum(shape[0] for name, shape in shapes.items() if name.endswith("/bias"))
+        _, weights = fold_batch_norm(prepared.network, prepared.weights)
+        shorter = 2 * sum(array.size for name, array in weights.items() if name.endswith("/bias"))
         loose = 48 * len(prepared.network.layers) + shorter  # some biases fit two bytes
         assert "huffman" in codes or before.flash_bytes - after.flash_bytes <= loose
         return prepared, scored

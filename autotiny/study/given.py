@@ -12,7 +12,7 @@ from autotiny.errors import InputError
 from autotiny.hyperparameters import RULES, Value
 from autotiny.study.config import StudyConfig
 from autotiny.study.resolving import apply_assignments, expanded
-from autotiny.study.sampling import suggest
+from autotiny.study.sampling import fixed_parameters, suggest
 from autotiny.study.space import Choices, Range, SearchSpace
 from autotiny.study.space_files import parse_space, read_space
 from autotiny.study.teaching import TAUGHT_ALPHA, require_same_teacher
@@ -48,19 +48,22 @@ def _typed(name: str, value: Value) -> Value:
 
 
 def complete_setting(setting: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:
-    """Return what a trial keeps: what is given, and defaults of what its study looks at otherwise.
+    """Return what a trial keeps: what is given, and of what its study looks at the rest.
+
+    That is what the search space fixes, and defaults where it leaves a choice.
 
     Those that cannot matter beside the others are left out, unless they were given. A teacher of
     the user's own teaches unless it is told not to.
     """
     if config.teacher is not None:
         setting = {"distillation_alpha": TAUGHT_ALPHA, **setting}
+    fixed = fixed_parameters(config.space)
     chosen: dict[str, Value] = {}
     for name, rule in RULES.items():
         if name in setting:
             chosen[name] = setting[name]
         elif name in config.space.parameters and rule.matters(chosen):
-            chosen[name] = rule.default
+            chosen[name] = fixed.get(name, rule.default)
     return chosen
 
 

@@ -239,7 +239,7 @@ def test_resuming_trains_no_base_model_again(searched, folder, finish):
     shutil.copytree(searched[0] / "studies", folder / "studies")
     cached = sorted((folder / "studies" / "tiny" / "cache").rglob("*"))
     steps = sorted((path.name.partition("-")[0], path.suffix) for path in cached)
-    assert steps == [(s, x) for s in ("base", "sensitivity") for x in (".json", ".npz")]
+    assert steps == [(s, x) for s in ("base", "channels", "sensitivity") for x in (".json", ".npz")]
     code, out, err = finish("resume", "tiny", "--trials", 13, cwd=folder)
     assert (code, err) == (0, "")
     assert "training the base model" not in out

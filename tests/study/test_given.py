@@ -21,8 +21,9 @@ def test_what_cannot_matter_is_left_out_unless_it_is_given():
     config = StudyConfig(study="s", data="digits", space=space)
     plain = complete_setting({"width": 0.5}, config)
     assert (plain["width"], plain["learning_rate"]) == (0.5, 0.002)
-    assert "pruning_begin" not in plain
-    assert complete_setting({"sparsity": 0.5}, config)["pruning_begin"] == 0.0
+    assert plain["importance"] == "taylor"  # as the space says
+    assert "pruning_schedule" not in plain
+    assert complete_setting({"sparsity": 0.5}, config)["pruning_schedule"] == "polynomial"
     assert complete_setting({"pruning_begin": 0.1}, config)["pruning_begin"] == 0.1
 
 
@@ -37,7 +38,9 @@ def test_a_teacher_of_the_users_teaches_unless_it_is_told_not_to():
 
 def test_optuna_is_told_what_the_space_could_propose(study):
     search = Search.open("tiny")
-    within = search.records()[0].parameters | {"width": 0.5, "epochs": 2}
+    within = complete_setting(
+        search.records()[0].parameters | {"width": 0.5, "epochs": 2}, search.config
+    )
     record = search.attempt(within)
     told = search._optuna.get_trials()[-1].params
     assert told["width"] == 0.5
