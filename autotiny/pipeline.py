@@ -225,6 +225,7 @@ class Pipeline:
             batch_size=self._batch_size,
             seed=seed,
             cluster_seed=self._seed,
+            evidence=self._evidence,
             on_epoch=on_epoch,
         )
         plan, quantisation = prepared.plan, prepared.candidate.quantisation

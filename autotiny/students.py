@@ -13,6 +13,7 @@ from autotiny.base_model import BaseModel
 from autotiny.candidate import Candidate
 from autotiny.compression.clustering import plan_levels, snap_clustered
 from autotiny.compression.distillation import NO_LESSON, TEACHINGS, Classroom, Lesson
+from autotiny.compression.importance import Evidence
 from autotiny.compression.sparsity import Pruning
 from autotiny.compression.width import Thinning, cut
 from autotiny.errors import InputError
@@ -113,6 +114,7 @@ def train_student(
     batch_size: int,
     seed: int,
     cluster_seed: int,
+    evidence: Evidence | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> Student:
     """Return the trained student.
@@ -125,14 +127,26 @@ def train_student(
         samples: Training samples that ranges are measured on.
         batch_size: Samples a step where the candidate does not say.
         seed: Of the order of samples and of all that is drawn.
-        cluster_seed: Of the levels of few bits.
+        cluster_seed: Of the levels of few bits, and of what a network in between keeps.
+        evidence: What was measured of the base model, for one that is cut by it.
         on_epoch: Called with the epoch's number and mean loss.
     """
     from autotiny.training.loop import train
 
     candidate, fitting = prepared.candidate, prepared.candidate.fitting
     settings = _settings(prepared, batch_size, seed)
-    lesson = _lesson(prepared, task, base, teacher, settings)
+
+    def cut_to(width: float) -> tuple[Network, Weights]:
+        return cut(
+            base.network,
+            base.weights,
+            width,
+            prepared.thinning,
+            evidence=evidence,
+            seed=cluster_seed,
+        )
+
+    lesson = _lesson(prepared, task, teacher, settings, cut_to)
     result = train(
         prepared.network,
         prepared.weights,
@@ -228,11 +242,11 @@ def _settings(prepared: Prepared, batch_size: int, seed: int) -> "TrainingSettin
 def _lesson(
     prepared: Prepared,
     task: Task,
-    base: BaseModel,
     teacher: Teacher,
     settings: "TrainingSettings",
+    cut_to: Callable[[float], tuple[Network, Weights]],
 ) -> Lesson:
-    """Return what a student is taught by; networks in between are trained for it."""
+    """Return what a student is taught by; networks in between are cut and trained for it."""
     from autotiny.training.forward import features, logits
     from autotiny.training.loop import train
 
@@ -264,9 +278,7 @@ def _lesson(
         teacher_weights=teacher.weights,
         teacher_outputs=teacher.train_outputs,
         # Half-way between the two on a logarithmic scale.
-        assistant=lambda: cut(
-            base.network, base.weights, math.sqrt(prepared.candidate.width), prepared.thinning
-        ),
+        assistant=lambda: cut_to(math.sqrt(prepared.candidate.width)),
         train=taught,
         outputs=lambda network, weights: logits(network, weights, task.train.x),
         features=lambda network, weights, layer: features(network, weights, layer, task.train.x),

@@ -83,6 +83,12 @@ TOGETHER = [
         "bits": 4,
         "quantisation": "lsq",
     },
+    {
+        "width": 0.5,
+        "importance": "taylor",
+        "distillation_alpha": 0.5,
+        "distillation": "progressive",
+    },
     {"sparsity": 0.8, "quantisation": "aware", "distillation_alpha": 0.5, "width": 0.7},
 ]
 
