@@ -44,7 +44,7 @@ from autotiny.study.sampling import (
 from autotiny.study.seeds import Purpose, seed_for
 from autotiny.study.storage import StudyFolder, device_key, record_from_trial
 from autotiny.study.teaching import keep_teacher, kept_teacher
-from autotiny.study.trust import is_trusted, require_trusted, sign
+from autotiny.study.trust import facts_of, is_trusted, require_trusted, sign
 from autotiny.tasks import Task, load_task, runs_code
 from autotiny.teacher import Teacher
 
@@ -75,7 +75,7 @@ class Search:
         if teacher is not None:
             keep_teacher(search.config, teacher, search.folder.cache)
         search.__dict__["task"] = task
-        sign(search.folder.path, config.data, config.fingerprint)
+        sign(search.folder.path, *facts_of(config))
         return search
 
     @classmethod
@@ -100,7 +100,7 @@ class Search:
             InputError: If it is no longer the data the study was started with, or would come from
                 code that a study of another machine names.
         """
-        facts = (self.config.data, self.config.fingerprint)
+        facts = facts_of(self.config)
         if self._trusted:
             sign(self.folder.path, *facts)
         elif runs_code(self.config.data):
@@ -130,8 +130,7 @@ class Search:
     @cached_property
     def runtime(self) -> Runtime:
         """What the study's models run in; those from elsewhere where they cannot crash us."""
-        facts = (self.config.data, self.config.fingerprint)
-        trusted = self._trusted or is_trusted(self.folder.path, *facts)
+        trusted = self._trusted or is_trusted(self.folder.path, *facts_of(self.config))
         return get_runtime(self.config.runtime, trusted=trusted)
 
     def records(self) -> list[TrialRecord]:
@@ -320,8 +319,7 @@ class Search:
     def _require_trusted(self, model: str | None) -> None:
         """Refuse to run a user's function that makes a model, unless it may run."""
         if model is not None and model_runs_code(model) and not self._trusted:
-            facts = (self.config.data, self.config.fingerprint)
-            require_trusted(self.folder.path, *facts, names=model)
+            require_trusted(self.folder.path, *facts_of(self.config), names=model)
 
     def errors(self) -> int:
         """Return how many candidates ended in an error: they count as drawn, not as trials."""

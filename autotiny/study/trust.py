@@ -13,6 +13,8 @@ import secrets
 from pathlib import Path
 
 from autotiny.errors import InputError
+from autotiny.readers.model_file import runs_code as model_runs_code
+from autotiny.study.config import StudyConfig
 
 _ORIGIN = "origin"
 
@@ -22,10 +24,17 @@ def sign(folder: Path, *facts: str) -> None:
 
     Args:
         folder: The study's.
-        facts: What the study names: its data's spec and fingerprint.
+        facts: What the study names; see :func:`facts_of`.
     """
     with contextlib.suppress(OSError):
         (folder / _ORIGIN).write_text(_code(_key(), facts) + "\n", encoding="ascii")
+
+
+def facts_of(config: StudyConfig) -> tuple[str, ...]:
+    """Return what is signed of a study: its data, and models that are made by code."""
+    named = ((config.model, config.model_sha256), (config.teacher, config.teacher_sha256))
+    code = [(name, str(sha)) for name, sha in named if name is not None and model_runs_code(name)]
+    return (config.data, config.fingerprint, *(fact for pair in code for fact in pair))
 
 
 def is_trusted(folder: Path, *facts: str) -> bool:

@@ -9,6 +9,8 @@ import pytest
 
 from autotiny.errors import UnsupportedModelError
 from autotiny.study import trust
+from autotiny.study.config import StudyConfig
+from autotiny.study.space_files import parse_space
 
 SOURCE = """
 import pathlib
@@ -118,3 +120,15 @@ def test_an_image_from_elsewhere_cannot_crash_the_command(study, cli, monkeypatc
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     assert cli("show", "tiny", "--trial", "0")[0] == 0
+
+
+def test_what_makes_a_model_is_signed_too():
+    space = parse_space({"family": "mlp", "parameters": {"width": 1.0}}, "a space")
+    config = StudyConfig(study="s", data="digits", space=space)
+    facts = trust.facts_of(config)
+    assert facts == (config.data, config.fingerprint)  # as studies of before were signed
+    assert trust.facts_of(config.model_copy(update={"teacher": "big.keras"})) == facts
+    for name in ("model", "teacher"):
+        edited = config.model_copy(update={name: "evil:make"})
+        assert trust.facts_of(edited)[:2] == facts
+        assert "evil:make" in trust.facts_of(edited)
